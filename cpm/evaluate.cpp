@@ -1,0 +1,205 @@
+#include "cpm/evaluate.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "cpm/decode.h"
+
+namespace cpm {
+
+namespace {
+
+struct View {
+  double zoom = 1;
+  bool flip = false;
+};
+
+std::vector<View> views_of(const PredictOptions& options) {
+  std::vector<View> views;
+  for (const double zoom : options.scales) {
+    views.push_back({zoom, false});
+    if (options.flip) views.push_back({zoom, true});
+  }
+  return views;
+}
+
+/// The base crop seen closer: `zoom` times larger about its middle.
+Crop zoomed(Crop crop, const View& view) {
+  const double middle_x = crop.left + crop.width / (2 * crop.scale);
+  const double middle_y = crop.top + crop.height / (2 * crop.scale);
+  crop.scale *= view.zoom;
+  crop.left = middle_x - crop.width / (2 * crop.scale);
+  crop.top = middle_y - crop.height / (2 * crop.scale);
+  crop.flip = view.flip;
+  return crop;
+}
+
+/// Image and centre map of an empty-target batch.
+void fill_view(const Image& image, const Crop& crop, int slot, Batch* batch) {
+  const int64_t pixels = static_cast<int64_t>(crop.width) * crop.height;
+  sample_crop(image, crop, batch->image.data() + slot * 3 * pixels);
+  draw_center((crop.width - 1) / 2.0, (crop.height - 1) / 2.0, crop.height, crop.width,
+              batch->center.data() + slot * pixels);
+}
+
+Batch view_batch(int n, int joints, int height, int width) {
+  Batch batch;
+  batch.n = n;
+  batch.joints = joints;
+  batch.height = height;
+  batch.width = width;
+  batch.image.resize(static_cast<size_t>(n) * 3 * height * width);
+  batch.center.resize(static_cast<size_t>(n) * height * width);
+  return batch;
+}
+
+Prediction to_prediction(const FullMaps& maps, const Crop& crop) {
+  Prediction prediction;
+  prediction.joints = maps.joints(&prediction.scores);
+  for (Joint& joint : prediction.joints) {
+    const double u = joint.x, v = joint.y;
+    crop.to_image(u, v, &joint.x, &joint.y);
+  }
+  return prediction;
+}
+
+}  // namespace
+
+JointSchema schema_of(const Model& model) {
+  const std::vector<std::string>& names = model.info().joint_names;
+  if (names == lsp_schema().names) return lsp_schema();
+  JointSchema schema = numbered_schema(model.joints());
+  schema.names = names;
+  return schema;
+}
+
+std::vector<Prediction> predict(StepRunner& runner, const Model& model, const Dataset& dataset,
+                                const PredictOptions& options, const std::function<void(int64_t)>& progress) {
+  const std::vector<View> views = views_of(options);
+  const int people = std::max(1, options.batch / static_cast<int>(views.size()));
+  const int input = options.input;
+  const int64_t map_size = static_cast<int64_t>(model.joints() + 1) * (input / kStride) * (input / kStride);
+  std::vector<Prediction> result;
+  for (int64_t first = 0; first < dataset.size(); first += people) {
+    const int64_t last = std::min(dataset.size(), first + people);
+    const auto views_count = static_cast<int64_t>(views.size());
+    // Always a full batch (the last one repeats its first person), so memory is planned once.
+    Batch batch = view_batch(static_cast<int>(people * views_count), model.joints(), input, input);
+    std::vector<Crop> crops;
+    for (int64_t i = 0; i < people; ++i) {
+      const int64_t who = first + i < last ? first + i : first;
+      const Image image = dataset.image(who);
+      const Crop crop = person_crop(dataset.record(who).person, input);
+      crops.push_back(crop);
+      for (int64_t v = 0; v < views_count; ++v) {
+        fill_view(image, zoomed(crop, views[static_cast<size_t>(v)]), static_cast<int>(i * views_count + v),
+                  &batch);
+      }
+    }
+    const auto stages = runner.beliefs(to_tensors(std::move(batch), model.parameters().dtype()));
+    for (int64_t i = 0; first + i < last; ++i) {
+      FullMaps maps(model.joints(), input, input);
+      for (int64_t v = 0; v < views_count; ++v) {
+        const View& view = views[static_cast<size_t>(v)];
+        maps.add(stages.back().data() + (i * views_count + v) * map_size, view.zoom, view.flip,
+                 dataset.schema());
+      }
+      result.push_back(to_prediction(maps, crops[static_cast<size_t>(i)]));
+      result.back().image = dataset.record(first + i).name;
+    }
+    if (progress) progress(last);
+  }
+  return result;
+}
+
+Prediction predict_crop(StepRunner& runner, const Model& model, const Image& image, const Crop& crop,
+                        const JointSchema& schema, std::vector<std::vector<float>>* stage_maps) {
+  Batch batch = view_batch(1, model.joints(), crop.height, crop.width);
+  fill_view(image, crop, 0, &batch);
+  auto stages = runner.beliefs(to_tensors(std::move(batch), model.parameters().dtype()));
+  FullMaps maps(model.joints(), crop.height, crop.width);
+  maps.add(stages.back().data(), 1.0, false, schema);
+  if (stage_maps != nullptr) *stage_maps = std::move(stages);
+  return to_prediction(maps, crop);
+}
+
+namespace {
+
+/// Calls hit(joint, right) for every joint that counts.
+void score(const Person& truth, const JointSchema& schema, const std::vector<Joint>& found, double threshold,
+           const std::function<void(size_t, bool)>& hit) {
+  if (schema.left_shoulder < 0 || schema.right_hip < 0) return;
+  const Joint& shoulder = truth.joints[static_cast<size_t>(schema.left_shoulder)];
+  const Joint& hip = truth.joints[static_cast<size_t>(schema.right_hip)];
+  if (!shoulder.labelled || !hip.labelled) return;
+  const double limit = threshold * std::hypot(shoulder.x - hip.x, shoulder.y - hip.y);
+  for (size_t j = 0; j < truth.joints.size(); ++j) {
+    const Joint& joint = truth.joints[j];
+    if (joint.labelled) hit(j, std::hypot(joint.x - found[j].x, joint.y - found[j].y) <= limit);
+  }
+}
+
+}  // namespace
+
+PckResult pck(const Dataset& dataset, const std::vector<Prediction>& predictions, double threshold) {
+  CPM_CHECK(static_cast<int64_t>(predictions.size()) == dataset.size(), "{} predictions for {} people",
+            predictions.size(), dataset.size());
+  const auto joints = static_cast<size_t>(dataset.schema().count());
+  PckResult result;
+  result.threshold = threshold;
+  result.per_joint.assign(joints, 0);
+  result.per_joint_count.assign(joints, 0);
+  std::vector<int64_t> right(joints, 0);
+  for (int64_t i = 0; i < dataset.size(); ++i) {
+    score(dataset.record(i).person, dataset.schema(), predictions[static_cast<size_t>(i)].joints, threshold,
+          [&](size_t j, bool is_right) {
+            ++result.per_joint_count[j];
+            right[j] += is_right ? 1 : 0;
+          });
+  }
+  int kinds = 0;
+  for (size_t j = 0; j < joints; ++j) {
+    const int64_t n = result.per_joint_count[j];
+    if (n == 0) continue;
+    result.per_joint[j] = static_cast<double>(right[j]) / static_cast<double>(n);
+    result.mean += result.per_joint[j];
+    result.count += n;
+    ++kinds;
+  }
+  if (kinds > 0) result.mean /= kinds;
+  return result;
+}
+
+PckResult mean_pose_pck(const Dataset& train, const Dataset& val, int input, double threshold) {
+  const auto joints = static_cast<size_t>(train.schema().count());
+  std::vector<Joint> mean(joints);
+  std::vector<int64_t> count(joints, 0);
+  for (int64_t i = 0; i < train.size(); ++i) {
+    const Person person = train.record(i).person;
+    const InputPerson seen = person_in_input(person, train.schema(), person_crop(person, input));
+    for (size_t j = 0; j < joints; ++j) {
+      if (!seen.joints[j].labelled) continue;
+      mean[j].x += seen.joints[j].x;
+      mean[j].y += seen.joints[j].y;
+      ++count[j];
+    }
+  }
+  for (size_t j = 0; j < joints; ++j) {
+    mean[j].x /= static_cast<double>(std::max<int64_t>(1, count[j]));
+    mean[j].y /= static_cast<double>(std::max<int64_t>(1, count[j]));
+  }
+  std::vector<Prediction> predictions;
+  for (int64_t i = 0; i < val.size(); ++i) {
+    const Crop crop = person_crop(val.record(i).person, input);
+    Prediction prediction;
+    for (const Joint& joint : mean) {
+      Joint there{.labelled = true};
+      crop.to_image(joint.x, joint.y, &there.x, &there.y);
+      prediction.joints.push_back(there);
+    }
+    predictions.push_back(std::move(prediction));
+  }
+  return pck(val, predictions, threshold);
+}
+
+}  // namespace cpm

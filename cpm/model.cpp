@@ -1,0 +1,114 @@
+// forward() drops each activation after its last reader, so inference holds only what is still needed; under
+// a recording tape the nodes keep what their vjps need.
+#include "cpm/model.h"
+
+#include <cmath>
+
+#include "engine/ops/ops.h"
+
+namespace cpm {
+
+using engine::Tape;
+using engine::Variable;
+
+Model::Model(const NetworkConfig& config, engine::DType dtype)
+    : Model(network_layers(config), config.stages, config.joints, dtype) {
+  info_.pooling = config.pooling;
+}
+
+Model::Model(std::vector<Layer> layers, int stages, int joints, engine::DType dtype)
+    : layers_(std::move(layers)), stages_(stages), joints_(joints), parameters_(dtype) {
+  for (size_t i = 0; i < layers_.size(); ++i) {
+    const Layer& layer = layers_[i];
+    for (const std::string& input : layer.inputs) last_reader_[input] = i;
+    if (layer.kind != LayerKind::Conv) continue;
+    parameters_.add(layer.name + ".weight", {layer.out, layer.in, layer.kernel, layer.kernel});
+    parameters_.add(layer.name + ".bias", {layer.out});
+  }
+  parameters_.allocate();
+  for (int j = 1; j <= joints_; ++j) info_.joint_names.push_back("joint" + std::to_string(j));
+}
+
+void Model::initialise(const std::string& kind, uint64_t seed) {
+  constexpr double kReleaseStd = 0.01;
+  for (size_t i = 0; i < layers_.size(); ++i) {
+    const Layer& layer = layers_[i];
+    if (layer.kind != LayerKind::Conv) continue;
+    const auto& weight = parameters_.at(layer.name + ".weight");
+    // Small maps at first: a random answer of order 1 on every cell would dwarf the targets.
+    const bool small = kind == "gaussian" || layer.output_maps;
+    engine::fill_normal(weight.value, small ? kReleaseStd : engine::he_std(weight.shape), seed, i);
+    engine::assign<double>(parameters_.at(layer.name + ".bias").value, std::vector<double>(layer.out, 0.0));
+  }
+}
+
+namespace {
+
+Variable run_conv(Tape& tape, const Layer& layer, const engine::ParameterStore& store, const Variable& x) {
+  const auto& w = store.at(layer.name + ".weight");
+  const auto& b = store.at(layer.name + ".bias");
+  Variable y = engine::ops::conv2d(tape, x, tape.leaf(w.value, w.grad), tape.leaf(b.value, b.grad),
+                                   {.layer = layer.name, .pad_h = layer.padding(), .pad_w = layer.padding()});
+  return layer.relu ? engine::ops::relu(tape, std::move(y)) : y;
+}
+
+Variable run_layer(Tape& tape, const Layer& layer, Pooling pooling, const std::vector<Variable>& inputs) {
+  const bool torch = pooling == Pooling::Torch;
+  const auto rounding = torch ? kernels::PoolRounding::Floor : kernels::PoolRounding::Ceil;
+  const int64_t pad = torch ? 1 : 0;
+  if (layer.kind == LayerKind::MaxPool) {
+    return engine::ops::max_pool2d(tape, inputs[0],
+                                   {.kernel = 3, .stride = 2, .pad = pad, .rounding = rounding});
+  }
+  if (layer.kind == LayerKind::CenterPool) {
+    return engine::ops::avg_pool2d(tape, inputs[0],
+                                   {.kernel = 9, .stride = 8, .pad = pad, .rounding = rounding});
+  }
+  return engine::ops::concat(tape, inputs);
+}
+
+}  // namespace
+
+std::vector<Variable> Model::forward(Tape& tape, const engine::Tensor& image,
+                                     const engine::Tensor& center) const {
+  const auto& is = image.shape();
+  CPM_CHECK(is.rank() == 4 && is[1] == 3 && is[2] % 8 == 0 && is[3] % 8 == 0 &&
+                center.shape() == engine::Shape({is[0], 1, is[2], is[3]}),
+            "image {} and center {}", to_string(is), to_string(center.shape()));
+  std::map<std::string, Variable> values;
+  values["image"] = tape.constant(image);
+  values["center"] = tape.constant(center);
+  std::vector<Variable> beliefs;
+  for (size_t i = 0; i < layers_.size(); ++i) {
+    const Layer& layer = layers_[i];
+    Variable y;
+    if (layer.kind == LayerKind::Conv) {
+      y = run_conv(tape, layer, parameters_, values.at(layer.inputs[0]));
+    } else {
+      std::vector<Variable> inputs;
+      for (const std::string& input : layer.inputs) inputs.push_back(values.at(input));
+      y = run_layer(tape, layer, info_.pooling, inputs);
+    }
+    if (layer.output_maps) beliefs.push_back(y);
+    values[layer.output()] = std::move(y);
+    for (const std::string& input : layer.inputs) {
+      if (last_reader_.at(input) == i) values.erase(input);
+    }
+  }
+  return beliefs;
+}
+
+std::vector<Variable> stage_losses(Tape& tape, const std::vector<Variable>& beliefs, const Targets& targets) {
+  std::vector<Variable> losses;
+  for (size_t t = 0; t < beliefs.size(); ++t) {
+    losses.push_back(
+        engine::ops::mse(tape, beliefs[t], t == 0 ? targets.stage1 : targets.rest, targets.mask));
+  }
+  return losses;
+}
+
+void backward_losses(Tape& tape, const std::vector<Variable>& losses, bool intermediate_supervision) {
+  tape.backward(intermediate_supervision ? losses : std::vector<Variable>{losses.back()});
+}
+
+}  // namespace cpm

@@ -1,0 +1,75 @@
+// A CPM: the layer table, its parameters, and the forward pass over a tape. Losses and their supervision too.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "cpm/stages.h"
+#include "engine/autograd/tape.h"
+#include "engine/nn/parameters.h"
+
+namespace cpm {
+
+/// What a weights file says about itself beside the tensors (its __metadata__).
+struct ModelInfo {
+  Pooling pooling = Pooling::Torch;
+  int input = 368;                       // side in pixels the network was trained at
+  std::vector<std::string> joint_names;  // k of them
+};
+
+class Model {
+ public:
+  Model(const NetworkConfig& config, engine::DType dtype);
+
+  /// Builds the network a weights file holds: stages, k and widths are read off its tensors. BadData where
+  /// the tensors are not a CPM's or contain NaN.
+  static Model load(const std::filesystem::path& weights, engine::DType dtype);
+
+  /// "he": normal, std sqrt(2 / fan-in), output layers 0.01; "gaussian": std 0.01 everywhere (the release's).
+  /// Biases 0.
+  void initialise(const std::string& kind, uint64_t seed);
+  /// Takes tensors whose names and shapes fit from a weights file; returns the names that did not.
+  std::vector<std::string> take_weights(const std::filesystem::path& weights);
+  /// Writes the parameters alone, with `info` as metadata (no time, host or path: equal weights, equal
+  /// files).
+  void save(const std::filesystem::path& weights) const;
+
+  /// image [N, 3, H, W], center [N, 1, H, W] -> belief maps of every stage, each [N, k + 1, H/8, W/8].
+  std::vector<engine::Variable> forward(engine::Tape& tape, const engine::Tensor& image,
+                                        const engine::Tensor& center) const;
+
+  int stages() const { return stages_; }
+  int joints() const { return joints_; }
+  const std::vector<Layer>& layers() const { return layers_; }
+  engine::ParameterStore& parameters() { return parameters_; }
+  const engine::ParameterStore& parameters() const { return parameters_; }
+  ModelInfo& info() { return info_; }
+  const ModelInfo& info() const { return info_; }
+
+ private:
+  Model(std::vector<Layer> layers, int stages, int joints, engine::DType dtype);
+
+  std::vector<Layer> layers_;
+  int stages_, joints_;
+  engine::ParameterStore parameters_;
+  ModelInfo info_;
+  std::map<std::string, size_t> last_reader_;  // layer output -> index of the last layer that reads it
+};
+
+/// Targets of one batch: stage 1 sees all people, later stages the centre person.
+struct Targets {
+  engine::Tensor stage1, rest;  // [N, k + 1, H/8, W/8]
+  engine::Tensor mask;          // [N, k + 1] or undefined
+};
+
+/// The loss of every stage (squared error over 2N, as the release).
+std::vector<engine::Variable> stage_losses(engine::Tape& tape, const std::vector<engine::Variable>& beliefs,
+                                           const Targets& targets);
+
+/// Backpropagates the sum of all stages' losses, or the last one's alone.
+void backward_losses(engine::Tape& tape, const std::vector<engine::Variable>& losses,
+                     bool intermediate_supervision);
+
+}  // namespace cpm

@@ -1,0 +1,118 @@
+// The page's look in one place. Six stage colours that stay apart for the common colour blindnesses (after
+// the idea of Okabe and Ito: vary lightness and warmth together, no pure red against pure green), tuned once
+// for each ground; the last stage, whose answer counts, has the ink's own colour where there are six.
+#include "cpm/report/html.h"
+
+namespace cpm {
+namespace {
+
+constexpr const char* kThemes = R"css(
+:root{color-scheme:light dark;
+--ground:#f6f7f9;--card:#fff;--ink:#1a2028;--soft:#5b6573;--line:#e2e6eb;--grid:#eaedf1;--accent:#0f6ab4;
+--s1:#0f6ab4;--s2:#d4570a;--s3:#0a8f6a;--s4:#b8458f;--s5:#927000;--s6:#333c48;
+--warm:#e2711d;--cool:#2f7fd6;--middle:#8b95a1}
+@media (prefers-color-scheme:dark){:root{
+--ground:#10141a;--card:#181d25;--ink:#e9edf2;--soft:#9aa6b4;--line:#2a323d;--grid:#252c36;--accent:#5db3f0;
+--s1:#5db3f0;--s2:#ff8f4f;--s3:#36c79a;--s4:#ea94cb;--s5:#dcbc45;--s6:#d9e0e8;
+--warm:#ff9248;--cool:#5aa6f5;--middle:#8d98a6}}
+)css";
+
+constexpr const char* kPage = R"css(
+*{box-sizing:border-box}
+html{-webkit-text-size-adjust:100%;text-size-adjust:100%}
+body{margin:0;background:var(--ground);color:var(--ink);
+font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif}
+main{max-width:1120px;margin:0 auto;padding:40px 24px 72px}
+h1{font-size:clamp(26px,5vw,38px);line-height:1.15;letter-spacing:-.02em;margin:0 0 10px;
+overflow-wrap:anywhere}
+h2{font-size:21px;letter-spacing:-.01em;line-height:1.3;margin:52px 0 4px}
+h3{font-size:15px;font-weight:600;margin:0 0 8px}
+p{margin:0;max-width:72ch}
+.summary{font-size:18px;color:var(--soft)}
+.note{color:var(--soft);font-size:14.5px;margin-bottom:14px}
+.facts{display:grid;grid-template-columns:repeat(var(--n),minmax(0,1fr));gap:12px;margin:28px 0 0}
+.facts div{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:14px 16px}
+.facts dt{color:var(--soft);font-size:13px;line-height:1.35}
+.facts dd{margin:4px 0 0;font-size:20px;font-weight:650;line-height:1.25;letter-spacing:-.01em;
+font-variant-numeric:tabular-nums;overflow-wrap:anywhere}
+.facts .long{font-size:16px}
+.card{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:18px 18px 12px;
+min-width:0}
+.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,300px),1fr));gap:16px;
+margin-top:16px}
+.pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,300px),1fr));gap:16px;
+align-items:start}
+@media (max-width:760px){.facts{grid-template-columns:repeat(auto-fill,minmax(150px,1fr))}}
+@media (max-width:520px){main{padding:28px 16px 56px}
+.card{padding:14px 12px 10px}}
+)css";
+
+constexpr const char* kCharts = R"css(
+svg{display:block;width:100%;height:auto;overflow:visible;font-family:inherit;font-size:12px;
+font-variant-numeric:tabular-nums}
+.pair svg{max-height:340px}
+.medium,.narrow{display:none}
+@media (max-width:960px){.wide{display:none}.medium{display:block}}
+@media (max-width:520px){.medium{display:none}.narrow{display:block}}
+.grid{stroke:var(--grid)}.axis{stroke:var(--soft);opacity:.55}
+.tick{fill:var(--soft)}.end{text-anchor:end}.mid{text-anchor:middle}
+.s1{--c:var(--s1)}.s2{--c:var(--s2)}.s3{--c:var(--s3)}.s4{--c:var(--s4)}.s5{--c:var(--s5)}.s6{--c:var(--s6)}
+.one{--c:var(--accent)}.none{--c:var(--soft)}.key{--c:var(--soft)}
+.curve,.raw{fill:none;stroke:var(--c);stroke-linejoin:round;stroke-linecap:round}
+.curve{stroke-width:2}.raw{stroke-width:1;opacity:.2}
+.raw.many{opacity:.13}.raw.key{stroke-width:5;opacity:.35}
+.dot{fill:var(--card);stroke:var(--c);stroke-width:2}
+.level{stroke:var(--c);stroke-width:1.4;stroke-dasharray:6 5;opacity:.85}
+.leader{stroke:var(--c);opacity:.4}
+.label{fill:var(--c);font-weight:600;white-space:pre}
+.halo{fill:var(--c);paint-order:stroke;stroke:var(--card);stroke-width:4px;stroke-linejoin:round}
+.bars{display:grid;grid-template-columns:minmax(0,max-content) minmax(80px,1fr) max-content;gap:7px 12px;
+align-items:center;font-size:14px;margin:0}
+.bars span{overflow-wrap:anywhere}
+.bars i{display:block;height:14px;border-radius:4px;background:var(--grid);overflow:hidden}
+.bars b{display:block;height:100%;border-radius:4px;background:var(--c)}
+.bars em{font-style:normal;text-align:right;font-variant-numeric:tabular-nums;color:var(--soft)}
+.right{--c:var(--warm)}.left{--c:var(--cool)}.middle{--c:var(--middle)}
+.keys{display:flex;flex-wrap:wrap;gap:4px 18px;font-size:13.5px;color:var(--soft);margin:0 0 14px;
+align-items:center}
+.keys i{display:inline-block;width:18px;height:6px;border-radius:3px;background:var(--c);margin-right:7px;
+vertical-align:2px}
+.keys .truth{background:#fff;outline:1.5px solid #444c57;height:3px}
+.keys .ramp{display:inline-block;width:150px;height:12px;border-radius:3px;vertical-align:-1px;margin:0 8px}
+)css";
+
+constexpr const char* kRest = R"css(
+.gallery{--h:230px;display:flex;flex-wrap:wrap;gap:16px 14px;align-items:flex-start}
+.gallery.large{--h:280px}
+@media (max-width:520px){.gallery{--h:160px}}
+.gallery::after{content:"";flex:1000 0 0}
+figure{flex:var(--r) 1 calc(var(--r)*var(--h));margin:0;min-width:0;max-width:100%}
+figure img{display:block;width:100%;height:auto;border-radius:8px;background:var(--grid)}
+figcaption{font-size:13.5px;line-height:1.4;color:var(--soft);margin-top:6px;overflow-wrap:anywhere}
+details{background:var(--card);border:1px solid var(--line);border-radius:12px;margin-top:12px}
+summary{cursor:pointer;padding:13px 18px;font-weight:600}
+summary:focus-visible{outline:2px solid var(--accent);outline-offset:2px;border-radius:12px}
+details>div{padding:2px 18px 16px;overflow-x:auto}
+pre{margin:0;font:13px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;tab-size:4}
+table{border-collapse:collapse;font-size:14.5px;width:100%}
+th,td{text-align:left;vertical-align:top;padding:6px 18px 6px 0;border-top:1px solid var(--line);
+overflow-wrap:anywhere}
+tr:first-child>*{border-top:0}
+th{color:var(--soft);font-weight:500;width:30%;min-width:110px}
+@media print{:root{color-scheme:light;
+--ground:#fff;--card:#fff;--ink:#000;--soft:#444;--line:#ccc;--grid:#e4e4e4;--accent:#0f6ab4;
+--s1:#0f6ab4;--s2:#d4570a;--s3:#0a8f6a;--s4:#b8458f;--s5:#927000;--s6:#333c48;
+--warm:#e2711d;--cool:#2f7fd6;--middle:#8b95a1}
+*{-webkit-print-color-adjust:exact;print-color-adjust:exact}
+body{font-size:11pt}main{max-width:none;padding:0}
+.card,.facts div,figure,tr{break-inside:avoid}h2,h3,.note,.keys{break-after:avoid}
+pre{white-space:pre-wrap;overflow-wrap:anywhere}}
+)css";
+
+}  // namespace
+
+std::string page_style() {
+  return std::string(kThemes) + kPage + kCharts + kRest;
+}
+
+}  // namespace cpm

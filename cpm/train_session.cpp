@@ -1,0 +1,253 @@
+#include "cpm/train_session.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+namespace cpm {
+
+using kernels::Error;
+using kernels::ExitCode;
+
+Console::Console(bool to_stderr)
+    : stream_(to_stderr ? stderr : stdout), terminal_(isatty(fileno(stream_)) != 0) {}
+
+void Console::line(const std::string& text) {
+  if (open_line_) fmt::print(stream_, "\n");
+  open_line_ = false;
+  fmt::print(stream_, "{}\n", text);
+  std::fflush(stream_);
+  if (run_ != nullptr) run_->log(text);
+}
+
+void Console::warn(const std::string& text) {
+  if (open_line_) fmt::print(stream_, "\n");
+  open_line_ = false;
+  fmt::print(stderr, "warning: {}\n", text);
+  if (run_ != nullptr) run_->log("warning: " + text);
+}
+
+void Console::progress(const std::string& text, bool keep) {
+  if (terminal_) {
+    constexpr const char* kClearLine = "\x1b[K";
+    fmt::print(stream_, "\r{}{}", text, kClearLine);
+    open_line_ = true;
+    std::fflush(stream_);
+    if (keep && run_ != nullptr) run_->log(text);
+  } else if (keep) {
+    line(text);
+  }
+}
+
+std::string bytes_text(double bytes) {
+  if (bytes >= 1024.0 * 1024 * 1024) return fmt::format("{:.2f} GiB", bytes / (1024.0 * 1024 * 1024));
+  return fmt::format("{:.1f} MiB", bytes / (1024.0 * 1024));
+}
+
+std::string duration_text(double seconds) {
+  const auto s = static_cast<int64_t>(seconds + 0.5);
+  if (s >= 3600) return fmt::format("{}h{:02}m", s / 3600, s / 60 % 60);
+  return s >= 60 ? fmt::format("{}m{:02}s", s / 60, s % 60) : fmt::format("{}s", s);
+}
+
+TrainData open_train_data(const Config& config, Console* console) {
+  TrainData data;
+  const DataSpec spec = parse_data_spec(config.data.train);
+  if (spec.kind == DataSpec::Kind::Raw) {
+    if (!config.data.val.empty()) {
+      throw Error(ExitCode::Usage, {.where = "--val",
+                                    .what = "raw tensors cannot be validated with PCK",
+                                    .expected = "no --val with raw: data",
+                                    .got = config.data.val});
+    }
+    data.source = make_raw_source(spec, 0);
+    if (config.train.batch < data.source->batch_size()) {
+      data.source = make_raw_source(spec, static_cast<int>(config.train.batch));
+    } else if (config.train.batch > data.source->batch_size()) {
+      console->line(fmt::format("batch     {} (all rows of the file; {} were asked for)",
+                                data.source->batch_size(), config.train.batch));
+    }
+    data.description = fmt::format("raw {}: {} rows", spec.file.string(), data.source->epoch_size());
+    return data;
+  }
+  data.train = open_dataset(spec);
+  data.description = data.train->description();
+  if (!config.data.val.empty()) {
+    const DataSpec val = parse_data_spec(config.data.val);
+    if (val.kind == DataSpec::Kind::Raw) {
+      throw Error(ExitCode::Usage, {.where = "--val",
+                                    .what = "raw tensors cannot be validated with PCK",
+                                    .expected = "synthetic or lsp:",
+                                    .got = config.data.val});
+    }
+    data.val = open_dataset(val);
+    data.val_description = data.val->description();
+  }
+  data.source = make_loader(*data.train, {.input = static_cast<int>(config.data.input),
+                                          .batch = static_cast<int>(config.train.batch),
+                                          .seed = static_cast<uint64_t>(config.train.seed),
+                                          .flip = config.data.flip,
+                                          .mask_missing = config.data.supervise_missing == "mask",
+                                          .threads = static_cast<int>(config.data.loader_threads)});
+  return data;
+}
+
+namespace {
+
+/// Learning-rate and decay scale of a parameter from its stage (1-6, in its name) and whether it is a bias.
+engine::ParameterScale scale_of(const engine::Parameter& p, const OptimConfig& optim) {
+  const size_t at = p.name.find("_stage");
+  const auto stage = static_cast<size_t>(p.name[at + 6] - '1');
+  const bool bias = p.shape.rank() == 1;
+  return {.lr = bias ? optim.bias_multiplier[stage] : optim.weight_multiplier[stage],
+          .decay = bias && !optim.decay_bias ? 0.0 : 1.0};
+}
+
+std::string joined(const std::vector<std::string>& names, size_t most) {
+  std::string text;
+  for (size_t i = 0; i < std::min(most, names.size()); ++i) text += (i > 0 ? ", " : "") + names[i];
+  return names.size() > most ? text + fmt::format(" and {} more", names.size() - most) : text;
+}
+
+}  // namespace
+
+TrainNet open_train_net(const Config& config, const TrainData& data, const std::string& weights,
+                        Console* console) {
+  TrainNet net;
+  net.device = open_device(config.train.device, config.train.threads);
+  const JointSchema& schema = data.source->schema();
+  net.model = std::make_unique<Model>(
+      NetworkConfig{.stages = static_cast<int>(config.model.stages),
+                    .joints = schema.count(),
+                    .width = config.model.width,
+                    .pooling = config.model.pooling == "caffe" ? Pooling::Caffe : Pooling::Torch},
+      engine::DType::F32);
+  net.model->info().joint_names = schema.names;
+  net.model->info().input = static_cast<int>(config.data.input);
+  net.model->initialise(config.model.init, static_cast<uint64_t>(config.train.seed));
+  if (!weights.empty()) {
+    const std::vector<std::string> left_out = net.model->take_weights(weights);
+    console->line(left_out.empty() ? fmt::format("weights   {}: all tensors taken", weights)
+                                   : fmt::format("weights   {}: not taken (name or shape differs): {}",
+                                                 weights, joined(left_out, 8)));
+  }
+  net.runner = std::make_unique<StepRunner>(*net.model, net.device.exec);
+  std::vector<engine::ParameterScale> scales;
+  for (const engine::Parameter& p : net.model->parameters().all())
+    scales.push_back(scale_of(p, config.optim));
+  net.optimizer = std::make_unique<engine::Optimizer>(
+      net.model->parameters(),
+      engine::OptimizerOptions{.kind = config.optim.name == "sgd" ? engine::OptimizerOptions::Kind::Sgd
+                                                                  : engine::OptimizerOptions::Kind::Adam,
+                               .momentum = config.optim.momentum,
+                               .beta1 = config.optim.beta1,
+                               .beta2 = config.optim.beta2,
+                               .eps = config.optim.eps,
+                               .weight_decay = config.optim.weight_decay},
+      std::move(scales));
+  return net;
+}
+
+Config merge_resumed(const Config& kept, const Config& asked) {
+  Config merged = kept;
+  merged.train.steps = asked.train.steps;
+  merged.train.epochs = asked.train.epochs;
+  merged.train.threads = asked.train.threads;
+  merged.train.device = asked.train.device;
+  merged.train.checkpoint_every = asked.train.checkpoint_every;
+  merged.train.keep_checkpoints = asked.train.keep_checkpoints;
+  merged.train.val_every = asked.train.val_every;
+  merged.data.loader_threads = asked.data.loader_threads;
+  merged.train.name = asked.train.name;
+  if (merged.to_toml() == asked.to_toml()) return merged;
+  // Name the first line that differs: it is the key and its two values.
+  std::string a = merged.to_toml(), b = asked.to_toml();
+  const auto [x, y] = std::mismatch(a.begin(), a.end(), b.begin(), b.end());
+  const auto line_at = [](const std::string& text, size_t at) {
+    const size_t first = at == 0 ? 0 : text.rfind('\n', at - 1) + 1;
+    return text.substr(first, text.find('\n', at) - first);
+  };
+  throw Error(ExitCode::Usage, {.where = "--resume",
+                                .what = "the run was started with another configuration",
+                                .expected = line_at(a, static_cast<size_t>(x - a.begin())),
+                                .got = line_at(b, static_cast<size_t>(y - b.begin())),
+                                .hint = "drop the flag, or start a new run"});
+}
+
+namespace {
+
+/// The plan, a line per layer: shape, GFLOP of one direction, the rows of fprop, dgrad, wgrad.
+std::string plan_text(const std::vector<engine::PlannedConv>& lines) {
+  struct Entry {
+    std::string shape;
+    double gflop = 0;
+    std::array<std::string, 3> rows = {"-", "-", "-"};
+  };
+  std::vector<std::string> order;
+  std::map<std::string, Entry> layers;
+  for (const engine::PlannedConv& line : lines) {
+    if (layers.count(line.layer) == 0) order.push_back(line.layer);
+    Entry& entry = layers[line.layer];
+    entry.shape = to_string(line.problem);
+    entry.gflop = 2e-9 * line.problem.macs();
+    entry.rows[static_cast<size_t>(line.direction)] = line.row;
+  }
+  std::string text;
+  for (const std::string& layer : order) {
+    const Entry& e = layers.at(layer);
+    text += fmt::format("  {:<15} {:<42} {:9.3f} GFLOP  {} {} {}\n", layer, e.shape, e.gflop, e.rows[0],
+                        e.rows[1], e.rows[2]);
+  }
+  return text;
+}
+
+void check_memory(const Config& config, double needed, double activations, int batch) {
+  const auto available = static_cast<double>(available_memory());
+  if (needed <= available) return;
+  const double rest = available - (needed - activations);
+  const auto fits = static_cast<int64_t>(std::max(0.0, rest / (activations / batch)));
+  throw Error(
+      ExitCode::Usage,
+      {.where = "--batch",
+       .what = "a training step needs more memory than there is",
+       .expected = "at most " + bytes_text(available),
+       .got = bytes_text(needed),
+       .hint = fits >= 1 ? fmt::format("--batch {} fits", fits)
+                         : fmt::format("even --batch 1 does not fit; lower data.input ({}) or model.width",
+                                       config.data.input)});
+}
+
+}  // namespace
+
+void print_header(const Config& config, const TrainData& data, TrainNet* net, const BatchTensors& first,
+                  Console* console) {
+  const auto& store = net->model->parameters();
+  const double parameters = static_cast<double>(store.flat_value().bytes() + store.flat_grad().bytes());
+  net->runner->prepare(first, config.train.intermediate_supervision, true);
+  const auto activations = static_cast<double>(net->runner->arena_bytes());
+  const auto state = static_cast<double>(net->optimizer->state_bytes());
+  const int batch = static_cast<int>(first.image.shape()[0]);
+  console->line("data      " + data.description);
+  if (data.val) console->line("val       " + data.val_description);
+  console->line(fmt::format("network   {} stages, width {:g}, {} joints, {} pooling: {} parameters",
+                            config.model.stages, config.model.width, net->model->joints(),
+                            config.model.pooling, store.count()));
+  console->line(fmt::format("supervise {}",
+                            config.train.intermediate_supervision ? "every stage" : "the last stage only"));
+  console->line(fmt::format("optimiser {}, learning rate {:g} ({}), batch {}, seed {}", config.optim.name,
+                            config.optim.lr, config.optim.schedule, batch, config.train.seed));
+  console->line(fmt::format("device    cpu ({}), {} threads", kernels::isa_name(net->device.exec.isa),
+                            net->device.threads->size()));
+  console->line(fmt::format("memory    weights and gradients {}, optimiser {}, activations and workspace {}",
+                            bytes_text(parameters), bytes_text(state), bytes_text(activations)));
+  check_memory(config, parameters + state + activations, activations, batch);
+  console->line("convolution rows (layer, shape, GFLOP a direction, fprop dgrad wgrad)");
+  std::string plan = plan_text(net->runner->plan().lines());
+  plan.pop_back();
+  console->line(plan);
+}
+
+}  // namespace cpm

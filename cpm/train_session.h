@@ -1,0 +1,71 @@
+// The parts of one training run, opened in order: configuration, data, network, optimiser, run directory.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cpm/config.h"
+#include "cpm/dataset/loader.h"
+#include "cpm/device.h"
+#include "cpm/model.h"
+#include "cpm/run_dir.h"
+#include "cpm/step_runner.h"
+#include "cpm/trainer.h"
+#include "engine/optim/optimizer.h"
+
+namespace cpm {
+
+/// Where lines for a person go: the terminal and, once there is one, the run's train.log.
+class Console {
+ public:
+  explicit Console(bool to_stderr);
+  void attach(RunDir* run) { run_ = run; }
+  void line(const std::string& text);
+  void warn(const std::string& text);
+  /// Overwritten in place on a terminal; elsewhere a plain line only when `keep`.
+  void progress(const std::string& text, bool keep);
+  bool is_terminal() const { return terminal_; }
+
+ private:
+  std::FILE* stream_;
+  bool terminal_, open_line_ = false;
+  RunDir* run_ = nullptr;
+};
+
+/// Training data, and validation data where there is any.
+struct TrainData {
+  std::unique_ptr<Dataset> train, val;  // null for raw:
+  std::unique_ptr<BatchSource> source;
+  std::string description, val_description;
+};
+
+TrainData open_train_data(const Config& config, Console* console);
+
+/// Network, optimiser and everything the step needs.
+struct TrainNet {
+  Device device;
+  std::unique_ptr<Model> model;
+  std::unique_ptr<StepRunner> runner;
+  std::unique_ptr<engine::Optimizer> optimizer;
+};
+
+TrainNet open_train_net(const Config& config, const TrainData& data, const std::string& weights,
+                        Console* console);
+
+/// The run's own configuration with what may change on resume (steps, epochs, threads, checkpoint and
+/// validation intervals) taken from `asked`; Usage where another key was asked to differ.
+Config merge_resumed(const Config& kept, const Config& asked);
+
+/// The header: data, network, memory, plan of convolution rows.
+void print_header(const Config& config, const TrainData& data, TrainNet* net, const BatchTensors& first,
+                  Console* console);
+
+/// "1.2 GiB".
+std::string bytes_text(double bytes);
+/// "1h02m", "3m05s", "12s".
+std::string duration_text(double seconds);
+
+}  // namespace cpm

@@ -1,0 +1,302 @@
+#include "cpm/trainer.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cmath>
+#include <numbers>
+
+#include "cpm/checkpoint.h"
+#include "cpm/run_report.h"
+#include "cpm/signals.h"
+#include "cpm/train_session.h"
+#include "engine/io/file.h"
+#include "kernels/reduce/reduce.h"
+
+namespace cpm {
+
+using kernels::Error;
+using kernels::ExitCode;
+
+double learning_rate(const OptimConfig& optim, int64_t step, int64_t total) {
+  double factor = 1;
+  if (optim.warmup > 0 && step <= optim.warmup) {
+    factor = static_cast<double>(step) / static_cast<double>(optim.warmup);
+  } else if (optim.schedule == "step") {
+    factor = std::pow(optim.step_gamma, static_cast<double>((step - 1) / optim.step_every));
+  } else if (optim.schedule == "cosine") {
+    const double done = static_cast<double>(step - 1 - optim.warmup) /
+                        static_cast<double>(std::max<int64_t>(1, total - optim.warmup));
+    factor = 0.5 * (1 + std::cos(std::numbers::pi * std::min(1.0, done)));
+  }
+  return optim.lr * factor;
+}
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// Per stage, the mean over a batch's images of what a stage loses that draws the background but no joint.
+std::vector<double> batch_plateau(const Batch& batch, int stages) {
+  const int64_t cells = static_cast<int64_t>(batch.height / kStride) * (batch.width / kStride);
+  const int64_t maps = (batch.joints + 1) * cells;
+  const auto mean = [&](const std::vector<float>& targets) {
+    double sum = 0;
+    for (int i = 0; i < batch.n; ++i)
+      sum += dead_plateau(targets.data() + i * maps, batch.joints, cells, false);
+    return sum / batch.n;
+  };
+  std::vector<double> plateau(static_cast<size_t>(stages), mean(batch.target_rest));
+  plateau[0] = mean(batch.target_stage1);
+  return plateau;
+}
+
+class Trainer {
+ public:
+  explicit Trainer(const TrainRequest& request) : request_(request), console_(request.quiet_stdout) {}
+
+  TrainOutcome run();
+
+ private:
+  void open();
+  void prepare();
+  void loop();
+  StepResult make_step(Batch batch, int64_t step);
+  void record(const StepResult& result, const std::vector<double>& plateau, int64_t step);
+  void show(const MetricsRow& row);
+  void checkpoint(bool final);
+  void validate(int64_t step);
+  void finish();
+  [[noreturn]] void diverged(const StepResult& result, int64_t step);
+
+  const TrainRequest& request_;
+  Console console_;
+  Config config_;
+  TrainData data_;
+  TrainNet net_;
+  std::optional<RunDir> dir_;
+  std::unique_ptr<StepRunner> predictor_;
+  TrainOutcome outcome_;
+  int64_t first_step_ = 0, total_ = 0;
+  int64_t saved_step_ = -1;
+  double seconds_before_ = 0;
+  Clock::time_point start_, last_shown_;
+  std::vector<Prediction> predictions_;
+};
+
+void Trainer::open() {
+  config_ = request_.config;
+  if (request_.resume) {
+    dir_ = RunDir::open(*request_.resume);
+    Config kept;
+    kept.load(dir_->path() / "run.toml");
+    config_ = merge_resumed(kept, config_);
+  }
+  config_.validate();
+  data_ = open_train_data(config_, &console_);
+  net_ = open_train_net(config_, data_, request_.resume ? "" : request_.weights.string(), &console_);
+  const int64_t batch = data_.source->batch_size();
+  constexpr double kDefaultEpochs = 10;
+  const double epochs = config_.train.epochs > 0 ? config_.train.epochs : kDefaultEpochs;
+  total_ = config_.train.steps > 0
+               ? config_.train.steps
+               : static_cast<int64_t>(std::ceil(epochs * static_cast<double>(data_.source->epoch_size()) /
+                                                static_cast<double>(batch)));
+  if (!dir_) dir_ = RunDir::create(request_.out, config_.train.name);
+  console_.attach(&*dir_);
+  outcome_.run = dir_->path();
+}
+
+void Trainer::prepare() {
+  console_.line(fmt::format("run       {}", dir_->path().string()));
+  engine::remove_stale_temporaries(dir_->path());
+  if (request_.resume) {
+    first_step_ = load_newest_checkpoint(dir_->path() / "ckpt", net_.model.get(), net_.optimizer.get(),
+                                         [&](const std::string& text) { console_.warn(text); });
+    saved_step_ = first_step_;
+    net_.runner->plan().follow(read_plan(*dir_));
+    console_.line(first_step_ > 0 ? fmt::format("resume    from the checkpoint of step {}", first_step_)
+                                  : "resume    no checkpoint was written yet: starting again at step 1");
+    // A run that began from other weights began from a checkpoint of step 0.
+    if (first_step_ == 0 && !request_.weights.empty()) net_.model->take_weights(request_.weights);
+  }
+  engine::write_text(dir_->path() / "run.toml", config_.to_toml());
+  dir_->write_env(request_.argv, {{"data", data_.description}, {"val", data_.val_description}});
+  dir_->start_metrics(static_cast<int>(config_.model.stages), first_step_);
+  seconds_before_ = dir_->seconds_so_far();
+  if (data_.train && data_.val) {
+    outcome_.mean_pose =
+        mean_pose_pck(*data_.train, *data_.val, static_cast<int>(config_.data.input), 0.2).mean;
+  }
+}
+
+StepResult Trainer::make_step(Batch batch, int64_t step) {
+  const BatchTensors tensors = to_tensors(std::move(batch), engine::DType::F32);
+  if (step == first_step_ + 1) {
+    print_header(config_, data_, &net_, tensors, &console_);
+    write_plan(*dir_, net_.runner->plan().chosen());
+    last_shown_ = start_ = Clock::now();
+  }
+  const StepResult result = net_.runner->gradients(tensors, config_.train.intermediate_supervision);
+  if (!std::isfinite(result.loss) || result.non_finite > 0) diverged(result, step);
+  net_.optimizer->step(net_.device.exec, learning_rate(config_.optim, step, total_));
+  return result;
+}
+
+void Trainer::diverged(const StepResult& result, int64_t step) {
+  std::string where;
+  for (const engine::Parameter& p : net_.model->parameters().all()) {
+    kernels::ArrayStats stats;
+    kernels::reduce_kernels<float>(net_.device.exec.backend)
+        .stats(net_.device.exec, p.grad.count(), p.grad.data<float>(), &stats);
+    if (stats.non_finite > 0) {
+      where =
+          fmt::format(", first in the gradient of {} ({} of {})", p.name, stats.non_finite, p.grad.count());
+      break;
+    }
+  }
+  dir_->write_status("failed", step - 1, total_);
+  throw Error(ExitCode::CheckFailed,
+              {.where = fmt::format("step {}", step),
+               .what = "training diverged",
+               .expected = "a finite loss and gradient",
+               .got = fmt::format("loss {:g}{}", result.loss, where),
+               .hint = "lower optim.lr or add optim.warmup; the weights were not updated"});
+}
+
+void Trainer::record(const StepResult& result, const std::vector<double>& plateau, int64_t step) {
+  const int64_t samples = step * data_.source->batch_size();
+  MetricsRow row;
+  row.step = step;
+  row.samples = samples;
+  row.epoch = static_cast<double>(samples) / static_cast<double>(data_.source->epoch_size());
+  row.loss = result.loss;
+  row.stage_losses = result.stage_losses;
+  row.dead_plateau = plateau;
+  row.lr = learning_rate(config_.optim, step, total_);
+  row.grad_norm = result.grad_norm;
+  row.seconds = seconds_before_ + seconds_since(start_);
+  dir_->append(row);
+  outcome_.steps = step;
+  outcome_.loss = result.loss;
+  outcome_.seconds = row.seconds;
+  show(row);
+}
+
+void Trainer::show(const MetricsRow& row) {
+  constexpr double kTerminalSeconds = 0.2, kLogSeconds = 10;
+  const bool edge = row.step == first_step_ + 1 || row.step == total_;
+  const double since = seconds_since(last_shown_);
+  if (!edge && since < (console_.is_terminal() ? kTerminalSeconds : kLogSeconds)) return;
+  last_shown_ = Clock::now();
+  const double run = std::max(1e-9, seconds_since(start_));
+  const auto made = static_cast<double>(row.step - first_step_);
+  std::string stages;
+  for (size_t t = 0; t < row.stage_losses.size(); ++t) {
+    stages += fmt::format(" {:.3g}/{:.3g}", row.stage_losses[t], row.dead_plateau[t]);
+  }
+  console_.progress(
+      fmt::format(
+          "step {}/{}  loss {:.4g}  stage/dead{}  grad {:.3g}  lr {:.2g}  {:.1f} img/s  data wait {:.0f}%  "
+          "ETA {}",
+          row.step, total_, row.loss, stages, row.grad_norm, row.lr, made * data_.source->batch_size() / run,
+          100 * data_.source->seconds_waited() / run,
+          duration_text(run / made * static_cast<double>(total_ - row.step))),
+      edge || since >= kLogSeconds);
+}
+
+void Trainer::checkpoint(bool final) {
+  if (saved_step_ == net_.optimizer->steps()) return;
+  try {
+    save_checkpoint(dir_->path() / "ckpt", *net_.model, *net_.optimizer, config_.train.keep_checkpoints);
+    saved_step_ = net_.optimizer->steps();
+  } catch (const Error& error) {
+    // A full disk must not cost the run; the last good checkpoint is still there, and the final save will
+    // tell.
+    if (final) throw;
+    console_.warn(fmt::format("no checkpoint at step {}: {}", net_.optimizer->steps(), error.what()));
+  }
+}
+
+void Trainer::validate(int64_t step) {
+  if (!data_.val) return;
+  if (!predictor_) predictor_ = std::make_unique<StepRunner>(*net_.model, net_.device.exec);
+  predictions_ =
+      predict(*predictor_, *net_.model, *data_.val, {.input = static_cast<int>(config_.data.input)});
+  outcome_.validation = pck(*data_.val, predictions_, 0.2);
+  console_.line(fmt::format("step {}  validation PCK@0.2 {:.3f} over {} joints (mean pose {:.3f})", step,
+                            outcome_.validation->mean, outcome_.validation->count, *outcome_.mean_pose));
+  write_validation(*dir_, step, *data_.val, predictions_, *outcome_.validation);
+}
+
+void Trainer::loop() {
+  install_signal_handlers();
+  dir_->write_status("running", first_step_, total_);
+  Clock::time_point heartbeat = Clock::now();
+  last_shown_ = start_ = Clock::now();
+  for (int64_t step = first_step_ + 1; step <= total_; ++step) {
+    Batch batch = data_.source->next(step - 1);
+    const std::vector<double> plateau = batch_plateau(batch, static_cast<int>(config_.model.stages));
+    record(make_step(std::move(batch), step), plateau, step);
+    constexpr double kHeartbeatSeconds = 5;
+    if (seconds_since(heartbeat) > kHeartbeatSeconds) {
+      dir_->write_status("running", step, total_);
+      heartbeat = Clock::now();
+    }
+    const int64_t every = config_.train.checkpoint_every, val_every = config_.train.val_every;
+    if (take_save_request() || (every > 0 && step % every == 0 && step < total_)) checkpoint(false);
+    if (val_every > 0 && step % val_every == 0 && step < total_) validate(step);
+    if (stop_requested() && step < total_) {
+      outcome_.interrupted = true;
+      return;
+    }
+  }
+}
+
+void Trainer::finish() {
+  checkpoint(true);
+  if (outcome_.interrupted) {
+    dir_->write_status("interrupted", outcome_.steps, total_);
+    console_.line(fmt::format("interrupted after step {}; continue with: cpm-train --resume {}",
+                              outcome_.steps, dir_->path().string()));
+    return;
+  }
+  net_.model->save(dir_->path() / "weights.safetensors");
+  validate(total_);
+  RunReport report{.dir = &*dir_,
+                   .config = &config_,
+                   .outcome = &outcome_,
+                   .model = net_.model.get(),
+                   .runner = predictor_.get(),
+                   .val = data_.val.get(),
+                   .predictions = &predictions_,
+                   .data = data_.description,
+                   .val_data = data_.val_description,
+                   .plan = engine::to_text(net_.runner->plan().lines())};
+  write_report(report);
+  dir_->write_status("finished", total_, total_);
+  console_.line(fmt::format("done      {} steps in {}: {}", total_, duration_text(outcome_.seconds),
+                            (dir_->path() / "report.html").string()));
+}
+
+TrainOutcome Trainer::run() {
+  open();
+  prepare();
+  outcome_.steps = first_step_;
+  outcome_.seconds = seconds_before_;
+  loop();
+  finish();
+  return outcome_;
+}
+
+}  // namespace
+
+TrainOutcome train(const TrainRequest& request) {
+  return Trainer(request).run();
+}
+
+}  // namespace cpm

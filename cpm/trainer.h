@@ -1,0 +1,43 @@
+// The training loop: batches from a loader, gradients from a StepRunner, updates from an optimiser; metrics,
+// checkpoints, validation and the report go to a run directory. Resuming is bit-exact.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cpm/config.h"
+#include "cpm/evaluate.h"
+
+namespace cpm {
+
+struct TrainRequest {
+  Config config;
+  std::filesystem::path out;  // "" : runs/<name>-NNN
+  std::optional<std::filesystem::path>
+      resume;                     // engaged: resume this run directory ("": `out`, or the newest run)
+  std::filesystem::path weights;  // "" : initialise; else start from these
+  std::vector<std::string> argv;  // for env.json
+  bool quiet_stdout = false;      // progress to stderr (--json)
+};
+
+struct TrainOutcome {
+  std::filesystem::path run;
+  int64_t steps = 0;   // made in all
+  double loss = 0;     // of the last step
+  double seconds = 0;  // since the start, over resumes
+  bool interrupted = false;
+  std::optional<PckResult> validation;  // the last one
+  std::optional<double> mean_pose;      // PCK@0.2 of always answering the mean pose
+};
+
+/// Trains. Throws kernels::Error; CheckFailed when a loss or gradient is not finite (weights are not updated
+/// then).
+TrainOutcome train(const TrainRequest& request);
+
+/// Learning rate of step `step` (from 1) of `total`: warm-up, then constant, step or cosine.
+double learning_rate(const OptimConfig& optim, int64_t step, int64_t total);
+
+}  // namespace cpm

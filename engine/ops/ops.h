@@ -1,0 +1,41 @@
+// Differentiable operations: each checks shapes, allocates its output, runs a kernel and appends its vjp to
+// the tape. Tensors are NCHW; float and double alike (all operands of one call have one type).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "engine/autograd/tape.h"
+#include "kernels/pool2d/pool2d.h"
+
+namespace engine::ops {
+
+struct Conv2dOptions {
+  std::string layer;  // name for the plan and for errors
+  int64_t pad_h = 0, pad_w = 0;
+  int64_t stride = 1;
+};
+
+/// y [N, K, P, Q] = x [N, C, H, W] correlated with w [K, C, R, S], plus b [K].
+Variable conv2d(Tape& tape, const Variable& x, const Variable& w, const Variable& b,
+                const Conv2dOptions& options);
+
+/// max(x, 0). Reuses x's memory where nobody else holds it (pass it with std::move).
+Variable relu(Tape& tape, Variable x);
+
+struct Pool2dOptions {
+  int64_t kernel = 3, stride = 2, pad = 1;
+  kernels::PoolRounding rounding = kernels::PoolRounding::Floor;
+};
+
+Variable max_pool2d(Tape& tape, const Variable& x, const Pool2dOptions& options);
+Variable avg_pool2d(Tape& tape, const Variable& x, const Pool2dOptions& options);
+
+/// Along channels.
+Variable concat(Tape& tape, const std::vector<Variable>& inputs);
+
+/// A stage's loss, F64 [1]: sum of mask (y - target)^2 over maps and pixels, over 2 N. `mask` [N, maps] may
+/// be undefined. A loss: give it to Tape::backward.
+Variable mse(Tape& tape, const Variable& y, const Tensor& target, const Tensor& mask);
+
+}  // namespace engine::ops

@@ -1,0 +1,77 @@
+// Max pooling keeps a byte per output (the maximum's place in its window) instead of its input.
+#include "kernels/pool2d/pool2d.h"
+
+#include "engine/ops/ops.h"
+
+namespace engine::ops {
+
+namespace {
+
+using kernels::GradMode;
+using kernels::PoolProblem;
+
+PoolProblem problem_of(const Variable& x, const Pool2dOptions& options) {
+  const Shape& s = x.shape();
+  CPM_CHECK(s.rank() == 4, "pooling of {}", to_string(s));
+  const PoolProblem problem{.planes = s[0] * s[1],
+                            .H = s[2],
+                            .W = s[3],
+                            .kernel = options.kernel,
+                            .stride = options.stride,
+                            .pad = options.pad,
+                            .rounding = options.rounding};
+  CPM_CHECK(problem.P() > 0 && problem.Q() > 0, "a window of {} does not fit {}", options.kernel,
+            to_string(s));
+  return problem;
+}
+
+Tensor allocate_output(Context& context, const Variable& x, const PoolProblem& problem) {
+  return context.allocate({x.shape()[0], x.shape()[1], problem.P(), problem.Q()}, x.value.dtype());
+}
+
+}  // namespace
+
+Variable max_pool2d(Tape& tape, const Variable& x, const Pool2dOptions& options) {
+  const PoolProblem problem = problem_of(x, options);
+  Context& context = tape.context();
+  Tensor y = allocate_output(context, x, problem);
+  const std::shared_ptr<void> argmax = context.arena->allocate(static_cast<size_t>(y.count()));
+  return kernels::visit_dtype(y.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    if (!context.dry()) {
+      kernels::pool2d_kernels<T>(context.exec.backend)
+          .max_forward(context.exec, problem, x.value.data<T>(), y.data<T>(),
+                       static_cast<uint8_t*>(argmax.get()));
+    }
+    return tape.record("max_pool2d", y, {x}, [problem, argmax, dx_state = x.grad](Tape& t, const Tensor& dy) {
+      const GradSlot dx = t.slot(dx_state);
+      Context& c = t.context();
+      if (dx.mode == GradMode::Ignore || c.dry()) return;
+      kernels::pool2d_kernels<T>(c.exec.backend)
+          .max_backward(c.exec, problem, dy.data<T>(), static_cast<const uint8_t*>(argmax.get()),
+                        dx.grad.data<T>(), dx.mode);
+    });
+  });
+}
+
+Variable avg_pool2d(Tape& tape, const Variable& x, const Pool2dOptions& options) {
+  const PoolProblem problem = problem_of(x, options);
+  Context& context = tape.context();
+  Tensor y = allocate_output(context, x, problem);
+  return kernels::visit_dtype(y.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    if (!context.dry()) {
+      kernels::pool2d_kernels<T>(context.exec.backend)
+          .avg_forward(context.exec, problem, x.value.data<T>(), y.data<T>());
+    }
+    return tape.record("avg_pool2d", y, {x}, [problem, dx_state = x.grad](Tape& t, const Tensor& dy) {
+      const GradSlot dx = t.slot(dx_state);
+      Context& c = t.context();
+      if (dx.mode == GradMode::Ignore || c.dry()) return;
+      kernels::pool2d_kernels<T>(c.exec.backend)
+          .avg_backward(c.exec, problem, dy.data<T>(), dx.grad.data<T>(), dx.mode);
+    });
+  });
+}
+
+}  // namespace engine::ops

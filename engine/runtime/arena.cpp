@@ -1,0 +1,129 @@
+// Committed memory is asked for with huge pages where the system has them: CPM's activations are tens of
+// megabytes each, and page faults alone cost as much as some layers.
+#include "engine/runtime/arena.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+#include <new>
+
+#include "kernels/base/error.h"
+
+namespace engine {
+
+namespace {
+
+constexpr size_t kAlign = 64;
+constexpr size_t kGuard = 256;
+constexpr size_t kHugePage = size_t{2} << 20;
+constexpr int kPoison = 0xff;  // all ones: NaN as float and as double
+constexpr int kGuardByte = 0xa5;
+
+size_t round_up(size_t bytes, size_t unit) {
+  return (bytes + unit - 1) / unit * unit;
+}
+
+std::byte* reserve(size_t bytes) {
+  void* memory = std::aligned_alloc(kHugePage, round_up(std::max<size_t>(bytes, 1), kHugePage));
+  if (memory == nullptr) throw std::bad_alloc();
+  madvise(memory, bytes, MADV_HUGEPAGE);  // a refusal costs speed only
+  return static_cast<std::byte*>(memory);
+}
+
+bool all_guard(const std::byte* bytes) {
+  return std::all_of(bytes, bytes + kGuard, [](std::byte b) { return b == std::byte{kGuardByte}; });
+}
+
+}  // namespace
+
+Arena::Arena() : Arena(Options{}) {}
+
+Arena::Arena(Options options) : options_(options) {}
+
+Arena::~Arena() {
+  std::free(base_);
+}
+
+void Arena::measure() {
+  CPM_CHECK(live_ == 0, "{} blocks are alive while an arena starts measuring", live_);
+  mode_ = Mode::Measuring;
+  peak_ = 0;
+  free_ = {{0, std::numeric_limits<size_t>::max() / 2}};
+}
+
+void Arena::commit() {
+  CPM_CHECK(mode_ == Mode::Measuring && live_ == 0, "{} blocks are alive while an arena commits", live_);
+  std::free(base_);
+  base_ = nullptr;
+  base_ = reserve(peak_);
+  reserved_ = peak_;
+  free_ = {{0, reserved_}};
+  mode_ = Mode::Committed;
+}
+
+size_t Arena::place(size_t bytes) {
+  const auto hole =
+      std::find_if(free_.begin(), free_.end(), [&](const auto& f) { return f.second >= bytes; });
+  CPM_CHECK(hole != free_.end(), "an arena of {} bytes was asked for {} more than the dry run needed",
+            reserved_, bytes);
+  const size_t offset = hole->first, rest = hole->second - bytes;
+  free_.erase(hole);
+  if (rest > 0) free_[offset + bytes] = rest;
+  peak_ = std::max(peak_, offset + bytes);
+  return offset;
+}
+
+void Arena::release(size_t offset, size_t bytes) {
+  auto next = free_.lower_bound(offset);
+  if (next != free_.end() && offset + bytes == next->first) {
+    bytes += next->second;
+    next = free_.erase(next);
+  }
+  if (next != free_.begin()) {
+    const auto previous = std::prev(next);
+    if (previous->first + previous->second == offset) {
+      previous->second += bytes;
+      return;
+    }
+  }
+  free_[offset] = bytes;
+}
+
+std::shared_ptr<void> Arena::allocate(size_t bytes) {
+  if (mode_ == Mode::Separate) return separate(bytes);
+  const size_t size = round_up(std::max<size_t>(bytes, 1), kAlign);
+  const size_t offset = place(size);
+  ++live_;
+  // Measured blocks have no memory; any non-null address marks them as allocated.
+  std::byte* data = measuring() ? reinterpret_cast<std::byte*>(kAlign) + offset : base_ + offset;
+  return {data, [this, offset, size](void*) {
+            --live_;
+            release(offset, size);
+          }};
+}
+
+std::shared_ptr<void> Arena::separate(size_t bytes) {
+  const size_t size = round_up(std::max<size_t>(bytes, 1), kAlign);
+  const size_t guard = options_.guards ? kGuard : 0;
+  auto* block = static_cast<std::byte*>(std::aligned_alloc(kAlign, size + 2 * guard));
+  if (block == nullptr) throw std::bad_alloc();
+  ++live_;
+  separate_bytes_ += size;
+  peak_ = std::max(peak_, separate_bytes_);
+  if (guard > 0) {
+    // The second band starts right after the last asked-for byte, so an overrun of one element is seen.
+    std::memset(block, kGuardByte, size + 2 * guard);
+    std::memset(block + guard, kPoison, bytes);
+  }
+  return {block + guard, [this, block, bytes, size, guard](void*) {
+            if (guard > 0 && !(all_guard(block) && all_guard(block + guard + bytes))) ++violations_;
+            --live_;
+            separate_bytes_ -= size;
+            std::free(block);
+          }};
+}
+
+}  // namespace engine

@@ -1,0 +1,51 @@
+#include "engine/tune/conv_plan.h"
+
+#include <fmt/format.h>
+
+namespace engine {
+
+std::string ConvPlan::key(const kernels::ConvProblem& p, kernels::Direction direction) {
+  return fmt::format("mb{}_ic{}ih{}iw{}_oc{}oh{}ow{}_kh{}kw{}ph{}pw{}sh{} {}", p.N, p.C, p.H, p.W, p.K, p.P(),
+                     p.Q(), p.R, p.S, p.pad_h, p.pad_w, p.stride, kernels::direction_name(direction));
+}
+
+template <class T>
+const kernels::ConvRow<T>& ConvPlan::choose(const kernels::Exec& exec, const std::string& layer,
+                                            const kernels::ConvProblem& problem,
+                                            kernels::Direction direction) {
+  const std::string name = key(problem, direction);
+  const kernels::ConvRow<T>* row = &kernels::choose_conv_row<T>(exec, problem, direction);
+  if (const auto kept = kept_.find(name); kept != kept_.end()) {
+    for (const auto& candidate : kernels::conv_rows<T>()) {
+      if (kept->second == candidate.name && candidate.supports(exec, problem, direction).empty())
+        row = &candidate;
+    }
+  }
+  if (chosen_.emplace(layer + " " + name, row->name).second) {
+    lines_.push_back({layer, problem, direction, row->name});
+  }
+  return *row;
+}
+
+template const kernels::ConvRow<float>& ConvPlan::choose(const kernels::Exec&, const std::string&,
+                                                         const kernels::ConvProblem&, kernels::Direction);
+template const kernels::ConvRow<double>& ConvPlan::choose(const kernels::Exec&, const std::string&,
+                                                          const kernels::ConvProblem&, kernels::Direction);
+
+std::map<std::string, std::string> ConvPlan::chosen() const {
+  std::map<std::string, std::string> result;
+  for (const PlannedConv& line : lines_) result[key(line.problem, line.direction)] = line.row;
+  return result;
+}
+
+std::string to_text(const std::vector<PlannedConv>& lines) {
+  std::string text;
+  for (const PlannedConv& line : lines) {
+    text += fmt::format("{:<15} {:<6} {:<42} {:8.3f} GFLOP  {}\n", line.layer,
+                        kernels::direction_name(line.direction), kernels::to_string(line.problem),
+                        2e-9 * line.problem.macs(), line.row);
+  }
+  return text;
+}
+
+}  // namespace engine

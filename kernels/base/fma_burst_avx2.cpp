@@ -1,0 +1,10 @@
+#include "kernels/base/fma_burst.h"
+
+namespace kernels {
+
+float fma_burst_avx2(int64_t rounds, float start) {
+  typedef float Vector __attribute__((vector_size(32)));
+  return fma_burst<Vector>(rounds, start);
+}
+
+}  // namespace kernels

@@ -1,0 +1,12 @@
+// The machine's fused-multiply-add peak, measured: what every benchmark's "% of peak" refers to.
+#pragma once
+
+#include "kernels/base/exec.h"
+
+namespace kernels {
+
+/// GFLOP/s (an FMA counts two) of all threads of exec.threads in exec's instruction set, the best of a few
+/// short bursts.
+double measure_fma_peak_gflops(const Exec& exec);
+
+}  // namespace kernels

@@ -1,0 +1,15 @@
+// The nearest name to a mistyped one, for error hints.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace kernels {
+
+/// Damerau-Levenshtein distance (adjacent swaps count one).
+int edit_distance(const std::string& a, const std::string& b);
+
+/// The candidate nearest to `name`, or "" when none is within half of the longer length.
+std::string nearest_name(const std::string& name, const std::vector<std::string>& candidates);
+
+}  // namespace kernels

@@ -1,0 +1,60 @@
+// The contract of a convolution algorithm and the list of all of them (table.cpp): best first, the reference
+// last. Tests, benchmarks and the planner iterate the list; nobody writes a switch over algorithms.
+// Tensors are contiguous NCHW, weights KCRS (= OIHW); T is float or double.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "kernels/base/exec.h"
+#include "kernels/base/types.h"
+#include "kernels/conv2d/problem.h"
+
+namespace kernels {
+
+/// The tensors of one call. fprop reads x w b, writes y; dgrad reads dy w, writes dx; wgrad reads x dy,
+/// writes dw. Inputs never overlap outputs. Unused members stay null.
+template <class T>
+struct ConvOperands {
+  const T* x = nullptr;   // [N, C, H, W]
+  const T* w = nullptr;   // [K, C, R, S]
+  const T* b = nullptr;   // [K], or null for no bias
+  const T* dy = nullptr;  // [N, K, P, Q]
+  T* y = nullptr;         // [N, K, P, Q], always overwritten
+  T* dx = nullptr;        // [N, C, H, W], by GradMode
+  T* dw = nullptr;        // [K, C, R, S], by GradMode
+};
+
+/// One algorithm. A row that cannot do a problem says why; it never falls back silently.
+template <class T>
+struct ConvRow {
+  const char* name;  // "backend.algorithm"
+  Backend backend;
+  /// Empty: supported. Otherwise the reason, for the log and for tests. Looks at exec's backend and isa only.
+  std::string (*supports)(const Exec& exec, const ConvProblem& problem, Direction direction);
+  /// Bytes of scratch that `run` needs in exec.workspace (64-byte aligned); independent of the thread count.
+  size_t (*workspace)(const Exec& exec, const ConvProblem& problem, Direction direction);
+  /// Runs one direction. `mode` concerns dx and dw only; with Ignore nothing is written.
+  void (*run)(const Exec& exec, const ConvProblem& problem, Direction direction,
+              const ConvOperands<T>& operands, GradMode mode);
+};
+
+/// All rows for an element type, best first; the last one is the readable reference and supports everything.
+template <class T>
+std::span<const ConvRow<T>> conv_rows();
+template <>
+std::span<const ConvRow<float>> conv_rows<float>();
+template <>
+std::span<const ConvRow<double>> conv_rows<double>();
+
+/// The fixed rule: the first row of exec's backend that supports the problem. No clock, so runs are
+/// reproducible.
+template <class T>
+const ConvRow<T>& choose_conv_row(const Exec& exec, const ConvProblem& problem, Direction direction) {
+  for (const ConvRow<T>& row : conv_rows<T>()) {
+    if (row.backend == exec.backend && row.supports(exec, problem, direction).empty()) return row;
+  }
+  return conv_rows<T>().back();
+}
+
+}  // namespace kernels

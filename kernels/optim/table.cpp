@@ -1,0 +1,17 @@
+// The optimiser kernels of every backend, one object per element type.
+#include "kernels/base/backend.h"
+#include "kernels/optim/cpu.h"
+
+namespace kernels {
+
+template <class T>
+const OptimKernels<T>& optim_kernels(Backend backend) {
+  static constexpr OptimKernels<T> kCpu(cpu::sgd<T>, cpu::adam<T>);
+  if (backend == Backend::Cpu) return kCpu;
+  no_backend("optimiser", backend);
+}
+
+template const OptimKernels<float>& optim_kernels(Backend);
+template const OptimKernels<double>& optim_kernels(Backend);
+
+}  // namespace kernels

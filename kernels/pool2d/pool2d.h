@@ -1,0 +1,61 @@
+// Max and average pooling over NCHW, with PyTorch's floor mode and Caffe's ceil mode.
+// Max: the first maximum of a window in row-major order wins, NaN wins over numbers (as PyTorch); its place
+// in the window (r * kernel + s, a byte) is kept for backward. Average: PyTorch divides by kernel^2, padding
+// counted; Caffe divides by the part of the window inside the padded image (its pooling_layer.cpp).
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "kernels/base/exec.h"
+#include "kernels/base/types.h"
+
+namespace kernels {
+
+enum class PoolRounding { Floor, Ceil };
+
+/// Square window, symmetric padding < kernel, one stride; planes = N * C.
+struct PoolProblem {
+  int64_t planes = 1, H = 1, W = 1;
+  int64_t kernel = 3, stride = 2, pad = 1;
+  PoolRounding rounding = PoolRounding::Floor;
+
+  /// Output height and width. Ceil mode drops a last window that would start beyond the image and its
+  /// padding.
+  int64_t P() const { return output(H); }
+  int64_t Q() const { return output(W); }
+
+  int64_t x_size() const { return planes * H * W; }
+  int64_t y_size() const { return planes * P() * Q(); }
+
+  bool operator==(const PoolProblem&) const = default;
+
+ private:
+  int64_t output(int64_t size) const;
+};
+
+std::string to_string(const PoolProblem& problem);
+
+/// x [planes, H, W], y dy [planes, P, Q], argmax [planes, P, Q] bytes (kernel <= 15).
+template <class T>
+struct Pool2dKernels {
+  using MaxForward = void (*)(const Exec&, const PoolProblem&, const T* x, T* y, uint8_t* argmax);
+  using MaxBackward = void (*)(const Exec&, const PoolProblem&, const T* dy, const uint8_t* argmax, T* dx,
+                               GradMode mode);
+  using AvgForward = void (*)(const Exec&, const PoolProblem&, const T* x, T* y);
+  using AvgBackward = void (*)(const Exec&, const PoolProblem&, const T* dy, T* dx, GradMode mode);
+
+  MaxForward max_forward;
+  MaxBackward max_backward;
+  AvgForward avg_forward;
+  AvgBackward avg_backward;
+
+  constexpr Pool2dKernels(MaxForward mf, MaxBackward mb, AvgForward af, AvgBackward ab)
+      : max_forward(mf), max_backward(mb), avg_forward(af), avg_backward(ab) {}
+};
+
+/// The kernels of a backend; DeviceUnavailable where this build has none.
+template <class T>
+const Pool2dKernels<T>& pool2d_kernels(Backend backend);
+
+}  // namespace kernels

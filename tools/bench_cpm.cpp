@@ -1,0 +1,175 @@
+// bench_cpm: times the whole network: a forward pass without a tape, and a training step with Adam. Weights
+// and input are filled by name (engine/nn/named_fill.h), so other implementations can time the same numbers.
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <sstream>
+
+#include "cpm/device.h"
+#include "cpm/step_runner.h"
+#include "engine/nn/named_fill.h"
+#include "engine/optim/optimizer.h"
+#include "kernels/base/fma_peak.h"
+#include "tools/cli.h"
+#include "tools/json_text.h"
+
+namespace {
+
+struct Flags {
+  std::optional<int64_t> size, batch, k, stages, samples, threads;
+  std::optional<double> width;
+  std::string mode = "forward,step", device = "auto";
+  bool json = false;
+};
+
+struct Setup {
+  int size = 368, batch = 1, joints = 14, stages = 6, samples = 5;
+  double width = 1;
+  bool forward = false, step = false;
+};
+
+int ranged(const std::optional<int64_t>& value, int fallback, const std::string& flag, int most) {
+  const int64_t v = value.value_or(fallback);
+  tools::require_usage(v >= 1 && v <= most, flag, "out of range", fmt::format("1 to {}", most),
+                       std::to_string(v));
+  return static_cast<int>(v);
+}
+
+Setup resolve(const Flags& f) {
+  Setup s;
+  s.size = ranged(f.size, s.size, "--size", 4096);
+  s.batch = ranged(f.batch, s.batch, "--batch", 1024);
+  s.joints = ranged(f.k, s.joints, "--k", 1000);
+  s.stages = ranged(f.stages, s.stages, "--stages", 6);
+  s.samples = ranged(f.samples, s.samples, "--samples", 100000);
+  s.width = f.width.value_or(1);
+  tools::require_usage(s.size % 8 == 0, "--size", "not a multiple of 8", "8, 16, ... 368",
+                       std::to_string(s.size));
+  tools::require_usage(s.width > 0 && s.width <= 4, "--width", "out of range", "above 0, at most 4",
+                       fmt::format("{:g}", s.width));
+  std::istringstream list(f.mode);
+  for (std::string word; std::getline(list, word, ',');) {
+    tools::require_usage(word == "forward" || word == "step", "--mode", "unknown mode",
+                         "forward, step or both", word);
+    (word == "forward" ? s.forward : s.step) = true;
+  }
+  tools::require_usage(s.forward || s.step, "--mode", "no mode", "forward, step or both", f.mode);
+  return s;
+}
+
+/// image in [-0.5, 0.5), center and target in [0, 1), by name.
+cpm::Batch named_batch(const Setup& s) {
+  cpm::Batch batch;
+  batch.n = s.batch;
+  batch.joints = s.joints;
+  batch.height = batch.width = s.size;
+  const int64_t pixels = static_cast<int64_t>(s.batch) * s.size * s.size;
+  batch.image = engine::named_fill("golden/image", 3 * pixels, -0.5, 0.5);
+  batch.center = engine::named_fill("golden/center", pixels, 0, 1);
+  batch.target_rest = engine::named_fill("golden/target", pixels / 64 * (s.joints + 1), 0, 1);
+  batch.target_stage1 = batch.target_rest;
+  return batch;
+}
+
+/// One untimed call, then `samples` timed ones, each reported on stderr.
+template <class Body>
+std::vector<double> time_calls(const std::string& name, int samples, const Body& body) {
+  body();
+  std::vector<double> seconds;
+  for (int i = 0; i < samples; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    body();
+    seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    fmt::print(stderr, "{} {}/{}: {:.4f} s\n", name, i + 1, samples, seconds.back());
+  }
+  return seconds;
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const size_t n = values.size();
+  return n % 2 == 1 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+}
+
+std::string timing_json(const std::vector<double>& all) {
+  tools::JsonObject json;
+  json.add("median", median(all));
+  json.add("min", *std::min_element(all.begin(), all.end()));
+  json.add("all", all);
+  return json.text();
+}
+
+void print_timing(const std::string& name, const std::vector<double>& all) {
+  fmt::print("{:<8} median {:.4f} s, minimum {:.4f} s, {} samples\n", name, median(all),
+             *std::min_element(all.begin(), all.end()), all.size());
+}
+
+double peak_rss_mb() {
+  rusage usage = {};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) / 1024.0;
+}
+
+int run(int argc, char** argv) {
+  tools::Cli cli("bench_cpm", "Times a CPM's forward pass and training step (Adam).");
+  Flags f;
+  cli.option("--size", &f.size, "N", "input side in pixels (default 368)");
+  cli.option("--batch", &f.batch, "N", "images (default 1)");
+  cli.option("--k", &f.k, "N", "joints (default 14)");
+  cli.option("--stages", &f.stages, "N", "1 to 6 (default 6)");
+  cli.option("--width", &f.width, "W", "multiplies inner channel counts (default 1)");
+  cli.option("--mode", &f.mode, "LIST", "forward, step or both (default forward,step)");
+  cli.option("--device", &f.device, "DEVICE", "auto, cpu, cuda or cuda:N (default auto)");
+  cli.option("--samples", &f.samples, "N", "timed calls of each (default 5)");
+  cli.option("--threads", &f.threads, "N", "threads (default: all processors)");
+  cli.flag("--json", &f.json, "one JSON object on stdout");
+  if (!cli.parse(argc, argv)) return 0;
+  const Setup s = resolve(f);
+  const cpm::Device device = cpm::open_device(f.device, f.threads.value_or(0));
+  cpm::Model model({.stages = s.stages, .joints = s.joints, .width = s.width}, engine::DType::F32);
+  engine::named_fill(model.parameters(), "golden");
+  const cpm::BatchTensors batch = cpm::to_tensors(named_batch(s), engine::DType::F32);
+
+  tools::JsonObject json;
+  if (s.forward) {
+    cpm::StepRunner runner(model, device.exec);
+    const auto seconds = time_calls("forward", s.samples, [&] { runner.beliefs(batch); });
+    if (!f.json) print_timing("forward", seconds);
+    json.add_raw("forward", timing_json(seconds));
+  }
+  std::vector<double> losses;
+  if (s.step) {
+    cpm::StepRunner runner(model, device.exec);
+    engine::Optimizer adam(model.parameters(), {},
+                           std::vector<engine::ParameterScale>(model.parameters().all().size()));
+    const auto seconds = time_calls("step", s.samples, [&] {
+      losses.push_back(runner.gradients(batch, true).loss);
+      adam.step(device.exec, 1e-5);
+    });
+    if (!f.json) print_timing("step", seconds);
+    json.add_raw("step", timing_json(seconds));
+    losses.erase(losses.begin());  // of the untimed call
+  }
+  json.add("peak_rss_mb", peak_rss_mb());
+  const double peak = kernels::measure_fma_peak_gflops(device.exec);
+  json.add("peak_gflops", peak);
+  json.add("losses", losses);
+  json.add("threads", device.threads->size());
+  json.add("isa", kernels::isa_name(device.exec.isa));
+  if (f.json) {
+    fmt::print("{}\n", json.text());
+  } else {
+    fmt::print("peak resident memory {:.0f} MB, FMA peak {:.0f} GFLOP/s ({} threads, {})\n", peak_rss_mb(),
+               peak, device.threads->size(), kernels::isa_name(device.exec.isa));
+  }
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return tools::run_main([&] { return run(argc, argv); });
+}
