@@ -157,7 +157,8 @@ void write_report(const RunReport& run) {
     add_pictures(run, &page);
   }
   page.settings_toml = run.config->to_toml();
-  for (const auto& [key, value] : parse_json(run.dir->path() / "env.json").items()) {
+  const ordered_json environment = parse_json(run.dir->path() / "env.json");
+  for (const auto& [key, value] : environment.items()) {
     page.environment.emplace_back(key, value.is_string() ? value.get<std::string>() : value.dump());
   }
   page.plan = run.plan;

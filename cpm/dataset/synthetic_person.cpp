@@ -51,6 +51,9 @@ Looks make_looks(Random* random) {
   Looks looks;
   looks.skin = skin_colour(random);
   looks.hair = kHair[random->below(kHair.size())] * random->uniform(0.85, 1.1);
+  // Hair in the tone of the skin would hide which way a head is turned.
+  const auto grey = [](const Rgb& c) { return 0.3 * c.r + 0.6 * c.g + 0.1 * c.b; };
+  if (std::abs(grey(looks.hair) - grey(looks.skin)) < 40) looks.hair = looks.hair * 0.4;
   looks.shirt = cloth_colour(random);
   looks.second = cloth_colour(random);
   looks.bottom_colour = mix(cloth_colour(random), {30, 34, 48}, random->uniform(0.1, 0.75));
