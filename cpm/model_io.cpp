@@ -1,6 +1,7 @@
 // Weights files: safetensors whose names are the PyTorch reference's, shapes OIHW. A file says its own
 // shapes, so stages, k and widths need no other source; pooling, input side and joint names travel in its
 // metadata.
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <sstream>
@@ -31,16 +32,20 @@ std::string shape_text(const std::vector<int64_t>& shape) {
                .hint = "weights come from cpm-train, or from a CPM with the reference's names"});
 }
 
+/// Any tensor of a stage counts: a file that lacks some of a stage's is refused, not read as a smaller
+/// network.
 int count_stages(const SafetensorsFile& file) {
-  int stages = file.contains("conv7_stage1.weight") ? 1 : 0;
-  while (stages >= 1 && stages < 6 &&
-         file.contains("Mconv5_stage" + std::to_string(stages + 1) + ".weight")) {
-    ++stages;
-  }
-  if (stages == 0) {
+  if (!file.contains("conv7_stage1.weight")) {
     bad_weights(file, "not the weights of a CPM", "tensors conv1_stage1.weight ... conv7_stage1.weight",
                 std::to_string(file.tensors().size()) + " tensors, conv7_stage1.weight not among them");
   }
+  int stages = 6;
+  const auto has_tensor = [&](int stage) {
+    const std::string part = "_stage" + std::to_string(stage) + ".";
+    return std::any_of(file.tensors().begin(), file.tensors().end(),
+                       [&](const auto& entry) { return entry.first.find(part) != std::string::npos; });
+  };
+  while (stages > 1 && !has_tensor(stages)) --stages;
   return stages;
 }
 

@@ -88,7 +88,8 @@ void write_validation(const RunDir& dir, int64_t step, const Dataset& val,
                       const std::vector<Prediction>& predictions, const PckResult& result) {
   constexpr int kPeople = 16;
   const fs::path folder = dir.path() / "val" / fmt::format("step-{:08}", step);
-  fs::create_directories(folder);
+  std::error_code ignored;  // writing into it says what is wrong
+  fs::create_directories(folder, ignored);
   engine::write_text(folder / "metrics.json", pck_object(result, val.schema()).dump(1) + "\n");
   write_overlay_sheet(folder / "overlay.png", val, predictions, kPeople);
 }

@@ -53,6 +53,34 @@ std::string duration_text(double seconds) {
   return s >= 60 ? fmt::format("{}m{:02}s", s / 60, s % 60) : fmt::format("{}s", s);
 }
 
+namespace {
+
+/// `fixed` bytes and `one` for each image of a batch.
+void refuse_unless_fits(const Config& config, double needed, double fixed, double one) {
+  const auto available = static_cast<double>(available_memory());
+  if (needed <= available) return;
+  const auto fits = static_cast<int64_t>(std::max(0.0, (available - fixed) / one));
+  throw Error(
+      ExitCode::Usage,
+      {.where = "--batch",
+       .what = "a training step needs more memory than there is",
+       .expected = "at most " + bytes_text(available),
+       .got = bytes_text(needed),
+       .hint = fits >= 1 ? fmt::format("--batch {} fits", fits)
+                         : fmt::format("even --batch 1 does not fit; lower data.input ({}) or model.width",
+                                       config.data.input)});
+}
+
+/// Refuses, before any memory is taken, batches of which the loader could not keep as many as it does.
+void check_batch_memory(const Config& config) {
+  constexpr double kPlanes = 4 * sizeof(float);  // three of the image, one of the centre
+  const auto side = static_cast<double>(config.data.input);
+  const double one = side * side * kPlanes * (static_cast<double>(config.data.loader_threads) + 2);
+  refuse_unless_fits(config, one * static_cast<double>(config.train.batch), 0, one);
+}
+
+}  // namespace
+
 TrainData open_train_data(const Config& config, Console* console) {
   TrainData data;
   const DataSpec spec = parse_data_spec(config.data.train);
@@ -73,6 +101,7 @@ TrainData open_train_data(const Config& config, Console* console) {
     data.description = fmt::format("raw {}: {} rows", spec.file.string(), data.source->epoch_size());
     return data;
   }
+  check_batch_memory(config);
   data.train = open_dataset(spec);
   data.description = data.train->description();
   if (!config.data.val.empty()) {
@@ -204,37 +233,38 @@ std::string plan_text(const std::vector<engine::PlannedConv>& lines) {
   return text;
 }
 
-void check_memory(const Config& config, double needed, double activations, int batch) {
-  const auto available = static_cast<double>(available_memory());
-  if (needed <= available) return;
-  const double rest = available - (needed - activations);
-  const auto fits = static_cast<int64_t>(std::max(0.0, rest / (activations / batch)));
-  throw Error(
-      ExitCode::Usage,
-      {.where = "--batch",
-       .what = "a training step needs more memory than there is",
-       .expected = "at most " + bytes_text(available),
-       .got = bytes_text(needed),
-       .hint = fits >= 1 ? fmt::format("--batch {} fits", fits)
-                         : fmt::format("even --batch 1 does not fit; lower data.input ({}) or model.width",
-                                       config.data.input)});
+/// What a step takes besides its input, in bytes.
+struct StepMemory {
+  double parameters = 0, state = 0, activations = 0;
+  double total() const { return parameters + state + activations; }
+};
+
+StepMemory step_memory(const TrainNet& net) {
+  const auto& store = net.model->parameters();
+  return {.parameters = static_cast<double>(store.flat_value().bytes() + store.flat_grad().bytes()),
+          .state = static_cast<double>(net.optimizer->state_bytes()),
+          .activations = static_cast<double>(net.runner->arena_bytes())};
 }
 
 }  // namespace
 
+void check_step_memory(const Config& config, const BatchTensors& first, TrainNet* net) {
+  net->runner->prepare(first, config.train.intermediate_supervision, true);
+  const StepMemory memory = step_memory(*net);
+  refuse_unless_fits(config, memory.total(), memory.parameters + memory.state,
+                     memory.activations / static_cast<double>(first.image.shape()[0]));
+}
+
 void print_header(const Config& config, const TrainData& data, TrainNet* net, const BatchTensors& first,
                   Console* console) {
-  const auto& store = net->model->parameters();
-  const double parameters = static_cast<double>(store.flat_value().bytes() + store.flat_grad().bytes());
-  net->runner->prepare(first, config.train.intermediate_supervision, true);
-  const auto activations = static_cast<double>(net->runner->arena_bytes());
-  const auto state = static_cast<double>(net->optimizer->state_bytes());
+  check_step_memory(config, first, net);
+  const StepMemory memory = step_memory(*net);
   const int batch = static_cast<int>(first.image.shape()[0]);
   console->line("data      " + data.description);
   if (data.val) console->line("val       " + data.val_description);
   console->line(fmt::format("network   {} stages, width {:g}, {} joints, {} pooling: {} parameters",
                             config.model.stages, config.model.width, net->model->joints(),
-                            config.model.pooling, store.count()));
+                            config.model.pooling, net->model->parameters().count()));
   console->line(fmt::format("supervise {}",
                             config.train.intermediate_supervision ? "every stage" : "the last stage only"));
   console->line(fmt::format("optimiser {}, learning rate {:g} ({}), batch {}, seed {}", config.optim.name,
@@ -242,8 +272,8 @@ void print_header(const Config& config, const TrainData& data, TrainNet* net, co
   console->line(fmt::format("device    cpu ({}), {} threads", kernels::isa_name(net->device.exec.isa),
                             net->device.threads->size()));
   console->line(fmt::format("memory    weights and gradients {}, optimiser {}, activations and workspace {}",
-                            bytes_text(parameters), bytes_text(state), bytes_text(activations)));
-  check_memory(config, parameters + state + activations, activations, batch);
+                            bytes_text(memory.parameters), bytes_text(memory.state),
+                            bytes_text(memory.activations)));
   console->line("convolution rows (layer, shape, GFLOP a direction, fprop dgrad wgrad)");
   std::string plan = plan_text(net->runner->plan().lines());
   plan.pop_back();

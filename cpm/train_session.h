@@ -59,6 +59,9 @@ TrainNet open_train_net(const Config& config, const TrainData& data, const std::
 /// validation intervals) taken from `asked`; Usage where another key was asked to differ.
 Config merge_resumed(const Config& kept, const Config& asked);
 
+/// Usage where a step on a batch like `first` needs more memory than there is; prepares the runner for it.
+void check_step_memory(const Config& config, const BatchTensors& first, TrainNet* net);
+
 /// The header: data, network, memory, plan of convolution rows.
 void print_header(const Config& config, const TrainData& data, TrainNet* net, const BatchTensors& first,
                   Console* console);

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cmath>
 #include <numbers>
+#include <utility>
 
 #include "cpm/checkpoint.h"
 #include "cpm/run_report.h"
@@ -78,6 +79,7 @@ class Trainer {
   Config config_;
   TrainData data_;
   TrainNet net_;
+  std::optional<Batch> first_batch_;  // of a new run
   std::optional<RunDir> dir_;
   std::unique_ptr<StepRunner> predictor_;
   TrainOutcome outcome_;
@@ -106,7 +108,12 @@ void Trainer::open() {
                ? config_.train.steps
                : static_cast<int64_t>(std::ceil(epochs * static_cast<double>(data_.source->epoch_size()) /
                                                 static_cast<double>(batch)));
-  if (!dir_) dir_ = RunDir::create(request_.out, config_.train.name);
+  if (!dir_) {
+    // A broken image or too little memory shows here, while there is no run directory to clear away.
+    first_batch_ = data_.source->next(0);
+    check_step_memory(config_, to_tensors(*first_batch_, engine::DType::F32), &net_);
+    dir_ = RunDir::create(request_.out, config_.train.name);
+  }
   console_.attach(&*dir_);
   outcome_.run = dir_->path();
 }
@@ -121,9 +128,10 @@ void Trainer::prepare() {
     net_.runner->plan().follow(read_plan(*dir_));
     console_.line(first_step_ > 0 ? fmt::format("resume    from the checkpoint of step {}", first_step_)
                                   : "resume    no checkpoint was written yet: starting again at step 1");
-    // A run that began from other weights began from a checkpoint of step 0.
+    // A run that began from other weights has a checkpoint of step 0, so this is one without any.
     if (first_step_ == 0 && !request_.weights.empty()) net_.model->take_weights(request_.weights);
   }
+  if (!request_.resume && !request_.weights.empty()) checkpoint(true);
   engine::write_text(dir_->path() / "run.toml", config_.to_toml());
   dir_->write_env(request_.argv, {{"data", data_.description}, {"val", data_.val_description}});
   dir_->start_metrics(static_cast<int>(config_.model.stages), first_step_);
@@ -159,7 +167,6 @@ void Trainer::diverged(const StepResult& result, int64_t step) {
       break;
     }
   }
-  dir_->write_status("failed", step - 1, total_);
   throw Error(ExitCode::CheckFailed,
               {.where = fmt::format("step {}", step),
                .what = "training diverged",
@@ -230,7 +237,12 @@ void Trainer::validate(int64_t step) {
   outcome_.validation = pck(*data_.val, predictions_, 0.2);
   console_.line(fmt::format("step {}  validation PCK@0.2 {:.3f} over {} joints (mean pose {:.3f})", step,
                             outcome_.validation->mean, outcome_.validation->count, *outcome_.mean_pose));
-  write_validation(*dir_, step, *data_.val, predictions_, *outcome_.validation);
+  try {
+    write_validation(*dir_, step, *data_.val, predictions_, *outcome_.validation);
+  } catch (const Error& error) {
+    if (step == total_) throw;
+    console_.warn(fmt::format("no pictures of step {}: {}", step, error.what()));
+  }
 }
 
 void Trainer::loop() {
@@ -239,7 +251,7 @@ void Trainer::loop() {
   Clock::time_point heartbeat = Clock::now();
   last_shown_ = start_ = Clock::now();
   for (int64_t step = first_step_ + 1; step <= total_; ++step) {
-    Batch batch = data_.source->next(step - 1);
+    Batch batch = first_batch_ ? *std::exchange(first_batch_, std::nullopt) : data_.source->next(step - 1);
     const std::vector<double> plateau = batch_plateau(batch, static_cast<int>(config_.model.stages));
     record(make_step(std::move(batch), step), plateau, step);
     constexpr double kHeartbeatSeconds = 5;
@@ -288,8 +300,13 @@ TrainOutcome Trainer::run() {
   prepare();
   outcome_.steps = first_step_;
   outcome_.seconds = seconds_before_;
-  loop();
-  finish();
+  try {
+    loop();
+    finish();
+  } catch (...) {
+    dir_->write_status("failed", outcome_.steps, total_);
+    throw;
+  }
   return outcome_;
 }
 

@@ -13,6 +13,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <iostream>
 #include <new>
 
@@ -123,6 +124,10 @@ int run_body(const std::function<int()>& body) {
     return print_error(error.code(), error.what());
   } catch (const std::bad_alloc&) {
     return print_error(ExitCode::Internal, "not enough memory | hint: smaller --batch or data.input");
+  } catch (const std::filesystem::filesystem_error& error) {
+    return print_error(ExitCode::IoError, kernels::error_line({.where = error.path1().string(),
+                                                               .what = "a file operation failed",
+                                                               .got = error.code().message()}));
   } catch (const std::exception& error) {
     return print_error(ExitCode::Internal, kernels::error_line({.what = error.what()}));
   }

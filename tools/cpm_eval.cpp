@@ -86,6 +86,8 @@ int run(int argc, char** argv) {
                           .expected = fmt::format("{} joints", dataset->schema().count()),
                           .got = std::to_string(model.joints())});
   }
+  std::optional<tools::OutputFolder> out;  // made before the long part, which must not end in vain
+  if (f.out) out.emplace(*f.out);
   cpm::StepRunner runner(model, device.exec);
   cpm::PredictOptions options = base;
   options.input = model.info().input;
@@ -94,7 +96,7 @@ int run(int argc, char** argv) {
   const cpm::PckResult result = cpm::pck(*dataset, predictions, threshold);
   if (f.out) {
     constexpr int kPeople = 16;
-    const auto folder = tools::make_output_folder(*f.out);
+    const auto& folder = out->path();
     engine::write_text(folder / "predictions.json", tools::predictions_json(predictions) + "\n");
     cpm::write_overlay_sheet(folder / "overlay.png", *dataset, predictions, kPeople);
   }

@@ -2,6 +2,8 @@
 // implementations.
 #include <fmt/format.h>
 
+#include <filesystem>
+
 #include "cpm/device.h"
 #include "cpm/raw_tensors.h"
 #include "cpm/step_runner.h"
@@ -35,6 +37,11 @@ int run(int argc, char** argv) {
   tools::require_usage(!f.weights.empty(), "--weights", "missing", "a safetensors file", "nothing");
   tools::require_usage(!f.raw_input.empty(), "--raw-input", "missing", "a safetensors file", "nothing");
   tools::require_usage(!f.out.empty(), "--out", "missing", "a file to write", "nothing");
+  for (const std::string& input : {f.weights, f.raw_input}) {
+    std::error_code missing;
+    tools::require_usage(!std::filesystem::equivalent(f.out, input, missing), "--out",
+                         "would overwrite an input", "another file", f.out);
+  }
   const engine::DType dtype = tools::parse_precision(f.precision);
   const cpm::Device device = cpm::open_device(f.device, f.threads.value_or(0));
   cpm::Model model = cpm::Model::load(f.weights, dtype);

@@ -1,6 +1,7 @@
 // cpm-infer: finds one person's joints in photographs, or runs the network on given tensors.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <set>
 
@@ -60,11 +61,22 @@ cpm::Prediction infer(const Flags& f, const cpm::Model& model, const cpm::Image&
                       stages);
 }
 
-/// A file name for the picture of `image` that no earlier image of this call took.
-std::string free_name(const fs::path& image, std::set<std::string>* taken) {
-  std::string name = image.stem().string();
-  for (int i = 2; !taken->insert(name).second; ++i) name = fmt::format("{}-{}", image.stem().string(), i);
-  return name;
+/// Where the picture of `image` goes: a name in `folder` that no earlier image of this call took and that is
+/// none of the images themselves.
+fs::path free_place(const fs::path& folder, const fs::path& image, const std::vector<std::string>& images,
+                    std::set<fs::path>* taken) {
+  const auto is_input = [&](const fs::path& place) {
+    return std::any_of(images.begin(), images.end(), [&](const std::string& file) {
+      std::error_code missing;
+      return fs::equivalent(file, place, missing);
+    });
+  };
+  const std::string stem = image.stem().string();
+  fs::path place = folder / (stem + ".png");
+  for (int i = 2; is_input(place) || !taken->insert(place).second; ++i) {
+    place = folder / fmt::format("{}-{}.png", stem, i);
+  }
+  return place;
 }
 
 std::vector<cpm::Prediction> infer_images(const Flags& f, const cpm::Model& model, cpm::StepRunner* runner,
@@ -72,16 +84,17 @@ std::vector<cpm::Prediction> infer_images(const Flags& f, const cpm::Model& mode
   const cpm::JointSchema schema = schema_of(model);
   std::vector<cpm::Prediction> predictions;
   StageMaps all(static_cast<size_t>(model.stages()));
-  std::set<std::string> taken;
+  std::set<fs::path> taken;
   for (const std::string& file : f.images) {
     cpm::Image image = cpm::read_image(file);
     StageMaps stages;
     predictions.push_back(infer(f, model, image, runner, &stages));
     predictions.back().image = file;
-    for (size_t t = 0; t < stages.size(); ++t)
+    for (size_t t = 0; f.heatmaps && t < stages.size(); ++t) {
       all[t].insert(all[t].end(), stages[t].begin(), stages[t].end());
+    }
     draw_skeleton(&image, predictions.back().joints, schema, cpm::SkeletonStyle::Predicted);
-    cpm::write_png(folder / (free_name(file, &taken) + ".png"), image);
+    cpm::write_png(free_place(folder, file, f.images, &taken), image);
   }
   const int64_t side = model.info().input / cpm::kStride;
   if (f.heatmaps) {
@@ -131,13 +144,13 @@ int run(int argc, char** argv) {
   const cpm::Device device = cpm::open_device(f.device, f.threads.value_or(0));
   cpm::Model model = cpm::Model::load(f.weights, tools::parse_precision(f.precision));
   cpm::StepRunner runner(model, device.exec);
-  const fs::path folder = tools::make_output_folder(f.out);
+  const tools::OutputFolder out(f.out);
   std::vector<cpm::Prediction> predictions;
   if (f.raw_input) {
-    infer_tensors(f, model, &runner, folder);
+    infer_tensors(f, model, &runner, out.path());
   } else {
-    predictions = infer_images(f, model, &runner, folder);
-    engine::write_text(folder / "keypoints.json", tools::predictions_json(predictions) + "\n");
+    predictions = infer_images(f, model, &runner, out.path());
+    engine::write_text(out.path() / "keypoints.json", tools::predictions_json(predictions) + "\n");
   }
   if (f.json) {
     tools::JsonObject json;

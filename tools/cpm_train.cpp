@@ -69,7 +69,9 @@ cpm::Config resolve(const Flags& f, const std::optional<std::filesystem::path>& 
   if (f.precision) c.train.precision = *f.precision;
   if (f.steps) c.train.steps = *f.steps;
   if (f.epochs) c.train.epochs = *f.epochs;
+  // A flag for one overrules the other from a file; both flags together are an error.
   if (f.epochs && !f.steps) c.train.steps = 0;
+  if (f.steps && !f.epochs) c.train.epochs = 0;
   if (f.batch) c.train.batch = *f.batch;
   if (f.seed) c.train.seed = *f.seed;
   if (f.threads) c.train.threads = *f.threads;

@@ -6,6 +6,8 @@
 
 namespace tools {
 
+namespace fs = std::filesystem;
+
 std::string predictions_json(const std::vector<cpm::Prediction>& predictions) {
   std::vector<std::string> people;
   for (const cpm::Prediction& p : predictions) {
@@ -21,16 +23,23 @@ std::string predictions_json(const std::vector<cpm::Prediction>& predictions) {
   return json_array(people);
 }
 
-std::filesystem::path make_output_folder(const std::string& folder) {
+OutputFolder::OutputFolder(const fs::path& folder) : path_(folder) {
   std::error_code error;
-  std::filesystem::create_directories(folder, error);
+  for (fs::path p = folder; !p.empty() && !fs::exists(p, error); p = p.parent_path()) made_.push_back(p);
+  fs::create_directories(folder, error);
+  if (!error && !fs::is_directory(folder, error)) error = std::make_error_code(std::errc::not_a_directory);
   if (error) {
-    throw kernels::Error(kernels::ExitCode::CannotWrite, {.where = folder,
+    throw kernels::Error(kernels::ExitCode::CannotWrite, {.where = folder.string(),
                                                           .what = "cannot make the output folder",
+                                                          .expected = "a place that can be written to",
                                                           .got = error.message(),
                                                           .hint = "choose another --out"});
   }
-  return folder;
+}
+
+OutputFolder::~OutputFolder() {
+  std::error_code not_empty;
+  for (const fs::path& folder : made_) fs::remove(folder, not_empty);
 }
 
 }  // namespace tools

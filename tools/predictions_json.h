@@ -13,7 +13,20 @@ namespace tools {
 /// x and y in pixels of the original image, 0-based.
 std::string predictions_json(const std::vector<cpm::Prediction>& predictions);
 
-/// Makes the folder (and those above it); CannotWrite where that fails.
-std::filesystem::path make_output_folder(const std::string& folder);
+/// The folder that outputs go to, made with those above it (CannotWrite where that fails). What was made is
+/// removed again if nothing was written: an error leaves no empty folder behind.
+class OutputFolder {
+ public:
+  explicit OutputFolder(const std::filesystem::path& folder);
+  ~OutputFolder();
+  OutputFolder(const OutputFolder&) = delete;
+  OutputFolder& operator=(const OutputFolder&) = delete;
+
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+  std::vector<std::filesystem::path> made_;  // the innermost first
+};
 
 }  // namespace tools

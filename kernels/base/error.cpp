@@ -5,10 +5,19 @@ namespace kernels {
 Error::Error(ExitCode code, ErrorInfo info)
     : std::runtime_error(error_line(info)), code_(code), info_(std::move(info)) {}
 
+namespace {
+
+/// Inside a character of UTF-8, which is not to be cut in two.
+bool continues_character(char c) {
+  return (static_cast<unsigned char>(c) & 0xc0) == 0x80;
+}
+
+}  // namespace
+
 std::string printable(const std::string& text, size_t limit) {
   std::string out;
   for (const char c : text) {
-    if (out.size() >= limit) {
+    if (out.size() >= limit && !continues_character(c)) {
       out += "...";
       break;
     }

@@ -6,11 +6,12 @@
 // read in place. Weights are packed as [k-block][c][tap][k]. Tasks are cut by the problem alone and write
 // their own part of the output; y and dx are overwritten or added to in blocks of input channels, dw image
 // group by image group, always in the same order.
+#include "kernels/conv2d/cpu_direct.h"
+
 #include <algorithm>
 #include <cstring>
 
 #include "kernels/base/error.h"
-#include "kernels/conv2d/cpu_direct.h"
 #include "kernels/conv2d/rows.h"
 
 namespace kernels {

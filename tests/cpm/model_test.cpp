@@ -1,0 +1,363 @@
+// The network against the reference's list of layers, its files, and its memory under guard bands.
+#include "cpm/model.h"
+
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "engine/io/file.h"
+#include "engine/io/safetensors.h"
+#include "tests/cpm/dataset_support.h"
+#include "tests/cpm/network_support.h"
+#include "tests/support/gradcheck.h"
+
+namespace {
+
+using cpm::Model;
+using cpm::NetworkConfig;
+using cpm::Pooling;
+using engine::Shape;
+using engine::Tape;
+using engine::Tensor;
+using kernels::DType;
+using kernels::ExitCode;
+using tests::says;
+using tests::TempFolder;
+using tests::thrown_by;
+
+/// The convolutions of the reference network, in the order of its PyTorch module: name, out, in, kernel.
+struct Convolution {
+  std::string name;
+  int64_t out, in, kernel;
+};
+
+std::vector<Convolution> reference_convolutions(int64_t maps) {
+  std::vector<Convolution> list = {
+      {"conv1_stage1", 128, 3, 9},    {"conv2_stage1", 128, 128, 9}, {"conv3_stage1", 128, 128, 9},
+      {"conv4_stage1", 32, 128, 5},   {"conv5_stage1", 512, 32, 9},  {"conv6_stage1", 512, 512, 1},
+      {"conv7_stage1", maps, 512, 1}, {"conv1_stage2", 128, 3, 9},   {"conv2_stage2", 128, 128, 9},
+      {"conv3_stage2", 128, 128, 9},  {"conv4_stage2", 32, 128, 5}};
+  for (const std::string stage : {"_stage2", "_stage3", "_stage4", "_stage5", "_stage6"}) {
+    if (stage != "_stage2") list.push_back({"conv1" + stage, 32, 128, 5});
+    list.push_back({"Mconv1" + stage, 128, 32 + maps + 1, 11});
+    list.push_back({"Mconv2" + stage, 128, 128, 11});
+    list.push_back({"Mconv3" + stage, 128, 128, 11});
+    list.push_back({"Mconv4" + stage, 128, 128, 1});
+    list.push_back({"Mconv5" + stage, maps, 128, 1});
+  }
+  return list;
+}
+
+/// Shapes of the belief maps for an input, from a dry run.
+std::vector<Shape> belief_shapes(const Model& model, int64_t n, int64_t height, int64_t width) {
+  tests::Engine engine(1, {});
+  engine.arena.measure();
+  Tape tape(engine.context, false);
+  const DType dtype = model.parameters().dtype();
+  std::vector<Shape> shapes;
+  for (const auto& maps : model.forward(tape, Tensor::zeros({n, 3, height, width}, dtype),
+                                        Tensor::zeros({n, 1, height, width}, dtype))) {
+    shapes.push_back(maps.shape());
+  }
+  return shapes;
+}
+
+const NetworkConfig kSmall{.stages = 3, .joints = 5, .width = 0.125, .pooling = Pooling::Caffe};
+
+std::vector<float> copy(const Tensor& tensor) {
+  const auto span = tensor.span<float>();
+  return {span.begin(), span.end()};
+}
+
+std::vector<uint8_t> bytes_of(const std::filesystem::path& file) {
+  return engine::read_file(file, uint64_t{1} << 30);
+}
+
+/// Saves `model` with one tensor changed by `change`, which may clear the name to leave it out.
+template <class Change>
+void save_changed(const Model& model, const std::filesystem::path& file, const std::string& name,
+                  std::map<std::string, std::string> metadata, Change change) {
+  std::vector<engine::TensorToStore> tensors;
+  for (const auto& p : model.parameters().all()) {
+    engine::TensorToStore stored{p.name, DType::F32, p.shape.to_vector(), p.value.memory().get()};
+    if (p.name == name) change(stored);
+    if (!stored.name.empty()) tensors.push_back(stored);
+  }
+  engine::write_safetensors(file, tensors, std::move(metadata));
+}
+
+/// The gradients of one step from memory in one block.
+std::vector<float> runner_gradients(Model& model, const cpm::BatchTensors& batch, int threads) {
+  tests::Cpu cpu(threads);
+  cpu.exec.isa = kernels::best_isa();
+  cpm::StepRunner runner(model, cpu.exec);
+  for (int repeat = 0; repeat < 2; ++repeat) runner.gradients(batch, true);  // the second in used memory
+  return copy(model.parameters().flat_grad());
+}
+
+}  // namespace
+
+TEST_CASE("model: six stages have the reference's parameters, in its order") {
+  const Model model({.stages = 6, .joints = 14}, DType::F32);
+  const std::vector<Convolution> list = reference_convolutions(15);
+  const auto& all = model.parameters().all();
+  REQUIRE(all.size() == 2 * list.size());
+  int64_t total = 0;
+  for (size_t i = 0; i < list.size(); ++i) {
+    const auto& [name, out, in, kernel] = list[i];
+    CHECK(all[2 * i].name == name + ".weight");
+    CHECK(all[2 * i].shape == Shape({out, in, kernel, kernel}));
+    CHECK(all[2 * i + 1].name == name + ".bias");
+    CHECK(all[2 * i + 1].shape == Shape({out}));
+    total += out * in * kernel * kernel + out;
+  }
+  CHECK(total == 31219866);
+  CHECK(model.parameters().count() == total);
+}
+
+TEST_CASE("model: at 368 the belief maps are 46 x 46, and the step is known before it runs") {
+  Model model({.stages = 6, .joints = 14}, DType::F32);
+  CHECK(belief_shapes(model, 2, 368, 368) == std::vector<Shape>(6, Shape{2, 15, 46, 46}));
+  tests::Cpu cpu;
+  cpm::StepRunner runner(model, cpu.exec);
+  const auto batch = tests::small_batch({.n = 1, .height = 368, .width = 368}, DType::F32);
+  runner.prepare(batch, true, false);
+  const size_t inference = runner.arena_bytes();
+  CHECK(runner.plan().lines().size() == 40);
+  runner.prepare(batch, true, true);
+  // Both conv1 read the image, whose gradient nobody wants.
+  CHECK(runner.plan().lines().size() == 40 + 40 + 38);
+  // conv1's output and pool1's, 128 maps each, are needed at once; training keeps both trunks' besides.
+  const size_t largest = size_t{4} * 128 * 368 * 368;
+  CHECK(inference >= largest * 5 / 4);
+  CHECK(runner.arena_bytes() >= 2 * largest * 5 / 4);
+  CHECK(copy(model.parameters().flat_grad()) == std::vector<float>(model.parameters().flat_count()));
+}
+
+TEST_CASE("model: width scales inner channels, rounded to the nearest and at least one") {
+  struct Case {
+    double width;
+    int64_t trunk, features, wide;
+  };
+  for (const Case& c : {Case{1, 128, 32, 512}, {1.0 / 16, 8, 2, 32}, {0.3, 38, 10, 154}, {0.001, 1, 1, 1}}) {
+    const Model model({.stages = 2, .joints = 9, .width = c.width}, DType::F32);
+    const auto shape = [&](const std::string& name) { return model.parameters().at(name + ".weight").shape; };
+    CAPTURE(c.width);
+    CHECK(shape("conv1_stage1") == Shape({c.trunk, 3, 9, 9}));
+    CHECK(shape("conv4_stage1") == Shape({c.features, c.trunk, 5, 5}));
+    CHECK(shape("conv6_stage1") == Shape({c.wide, c.wide, 1, 1}));
+    CHECK(shape("conv7_stage1") == Shape({10, c.wide, 1, 1}));
+    CHECK(shape("Mconv1_stage2") == Shape({c.trunk, c.features + 10 + 1, 11, 11}));
+    CHECK(shape("Mconv5_stage2") == Shape({10, c.trunk, 1, 1}));
+  }
+}
+
+TEST_CASE("model: belief maps are an eighth of the input with either pooling") {
+  for (const auto pooling : {Pooling::Torch, Pooling::Caffe}) {
+    const Model model({.stages = 2, .joints = 4, .width = 0.01, .pooling = pooling}, DType::F32);
+    for (const int64_t height : {8, 16, 24, 40, 64, 104, 368, 1000}) {
+      const int64_t width = height + 8;
+      CAPTURE(height, static_cast<int>(pooling));
+      CHECK(belief_shapes(model, 1, height, width) ==
+            std::vector<Shape>(2, Shape{1, 5, height / 8, width / 8}));
+    }
+  }
+}
+
+TEST_CASE("model: initial weights have the asked-for spread and depend on the seed alone") {
+  Model model({.stages = 2, .joints = 14, .width = 0.5}, DType::F32);
+  const auto spread = [&](const std::string& name) {
+    double squares = 0;
+    const auto values = model.parameters().at(name).value.span<float>();
+    for (const float v : values) squares += static_cast<double>(v) * v;
+    return std::sqrt(squares / static_cast<double>(values.size()));
+  };
+  model.initialise("he", 7);
+  const std::vector<float> first = copy(model.parameters().flat_value());
+  const double he = std::sqrt(2.0 / (64 * 81));
+  CHECK(std::fabs(spread("conv2_stage1.weight") / he - 1) < 0.01);
+  CHECK(std::fabs(spread("Mconv5_stage2.weight") / 0.01 - 1) < 0.1);
+  CHECK(spread("conv2_stage1.bias") == 0);
+  model.initialise("he", 8);
+  CHECK(copy(model.parameters().flat_value()) != first);
+  model.initialise("he", 7);
+  CHECK(copy(model.parameters().flat_value()) == first);
+  model.initialise("gaussian", 7);
+  CHECK(std::fabs(spread("conv2_stage1.weight") / 0.01 - 1) < 0.01);
+}
+
+TEST_CASE("model: a saved network is read back with all it says about itself") {
+  TempFolder folder;
+  Model model = tests::small_model(kSmall, DType::F32);
+  model.info().input = 96;
+  model.info().joint_names = {"a", "b", "c", "d", "left e"};
+  model.save(folder / "a");
+  model.save(folder / "b");
+  CHECK(bytes_of(folder / "a") == bytes_of(folder / "b"));
+  Model read = Model::load(folder / "a", DType::F32);
+  CHECK(read.stages() == 3);
+  CHECK(read.joints() == 5);
+  CHECK(read.info().pooling == Pooling::Caffe);
+  CHECK(read.info().input == 96);
+  CHECK(read.info().joint_names == model.info().joint_names);
+  CHECK(copy(read.parameters().flat_value()) == copy(model.parameters().flat_value()));
+  read.save(folder / "c");
+  CHECK(bytes_of(folder / "c") == bytes_of(folder / "a"));
+  const Model wide = Model::load(folder / "a", DType::F64);
+  CHECK(wide.parameters().at("conv1_stage1.weight").value.data<double>()[5] ==
+        static_cast<double>(model.parameters().at("conv1_stage1.weight").value.data<float>()[5]));
+}
+
+TEST_CASE("model: a file without metadata still gives stages, joints and widths of its own") {
+  TempFolder folder;
+  const Model model({.stages = 2, .joints = 3, .width = 0.07}, DType::F32);
+  save_changed(model, folder / "bare", "", {}, [](auto&) {});
+  const Model read = Model::load(folder / "bare", DType::F32);
+  CHECK(read.stages() == 2);
+  CHECK(read.joints() == 3);
+  CHECK(read.info().pooling == Pooling::Torch);
+  CHECK(read.info().input == 368);
+  CHECK(read.parameters().at("Mconv1_stage2.weight").shape == Shape({9, 2 + 4 + 1, 11, 11}));
+}
+
+TEST_CASE("model: what is wrong with a weights file is said with its name and the tensor's") {
+  TempFolder folder;
+  const Model model = tests::small_model(kSmall, DType::F32);
+  const std::string name = "Mconv2_stage3.weight";
+  const auto load_changed = [&](const std::string& tensor, const auto& change) {
+    save_changed(model, folder / "weights.bad", tensor, {}, change);
+    const auto thrown = thrown_by([&] { Model::load(folder / "weights.bad", DType::F32); });
+    CHECK(thrown.code == ExitCode::BadData);
+    CHECK(says(thrown, "weights.bad"));
+    INFO(thrown.line);
+    CHECK(says(thrown, tensor));
+    return thrown;
+  };
+  const auto leave_out = [](engine::TensorToStore& t) { t.name.clear(); };
+  load_changed(name, leave_out);
+  load_changed("conv3_stage1.bias", leave_out);
+  load_changed("Mconv5_stage3.weight", leave_out);  // not taken for a network of two stages
+  CHECK(says(load_changed("conv7_stage1.weight", leave_out), "not the weights of a CPM"));
+  CHECK(says(load_changed(name, [](auto& t) { t.shape = {16, 16, 121}; }), "wrong shape"));
+  const auto thrown = load_changed(name, [](auto& t) { t.shape = {16, 11, 16, 11}; });
+  CHECK(says(thrown, "expected: [16, 16, 11, 11] | got: [16, 11, 16, 11]"));
+  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    std::vector<float> values = copy(model.parameters().at(name).value);
+    values[77] = bad;
+    CHECK(says(load_changed(name, [&](auto& t) { t.data = values.data(); }), "at element 77"));
+  }
+  // A width that no neighbour shares: the next layer does not fit. Nothing that large is allocated.
+  const std::vector<float> many(64 * 3 * 81);
+  const auto wider = thrown_by([&] {
+    save_changed(model, folder / "wide", "conv1_stage1.weight", {}, [&](auto& t) {
+      t.shape = {64, 3, 9, 9};
+      t.data = many.data();
+    });
+    Model::load(folder / "wide", DType::F32);
+  });
+  CHECK(wider.code == ExitCode::BadData);
+  CHECK(says(wider, "conv1_stage1.bias"));
+}
+
+TEST_CASE("model: metadata that cannot be meant is refused") {
+  TempFolder folder;
+  const Model model({.stages = 1, .joints = 3, .width = 0.01}, DType::F32);
+  const std::vector<std::pair<std::string, std::string>> wrong = {
+      {"pooling", "max"}, {"input", "100"}, {"input", "x"}, {"input", "-8"}, {"joints", "a,b"}};
+  for (const auto& [key, value] : wrong) {
+    save_changed(model, folder / "meta", "", {{key, value}}, [](auto&) {});
+    const auto thrown = thrown_by([&] { Model::load(folder / "meta", DType::F32); });
+    CAPTURE(key, value, thrown.line);
+    CHECK(thrown.code == ExitCode::BadData);
+    CHECK(says(thrown, "metadata key " + key));
+    CHECK(says(thrown, "got: " + value));
+  }
+}
+
+TEST_CASE("model: weights of another network are taken where name and shape fit") {
+  TempFolder folder;
+  const Model two = tests::small_model({.stages = 2, .joints = 14, .width = 0.1}, DType::F32);
+  two.save(folder / "two");
+  Model three({.stages = 3, .joints = 5, .width = 0.1}, DType::F32);
+  const std::vector<std::string> left_out = three.take_weights(folder / "two");
+  const std::vector<std::string> expected = {
+      "conv7_stage1.weight", "conv7_stage1.bias",    "Mconv1_stage2.weight", "Mconv5_stage2.weight",
+      "Mconv5_stage2.bias",  "conv1_stage3.weight",  "conv1_stage3.bias",    "Mconv1_stage3.weight",
+      "Mconv1_stage3.bias",  "Mconv2_stage3.weight", "Mconv2_stage3.bias",   "Mconv3_stage3.weight",
+      "Mconv3_stage3.bias",  "Mconv4_stage3.weight", "Mconv4_stage3.bias",   "Mconv5_stage3.weight",
+      "Mconv5_stage3.bias"};
+  CHECK(left_out == expected);
+  const auto same = [&](const std::string& name) {
+    return copy(three.parameters().at(name).value) == copy(two.parameters().at(name).value);
+  };
+  CHECK(same("conv5_stage1.weight"));
+  CHECK(same("Mconv1_stage2.bias"));
+  CHECK(copy(three.parameters().at("conv1_stage3.weight").value) ==
+        std::vector<float>(three.parameters().at("conv1_stage3.weight").shape.count()));
+  Model wide({.stages = 1, .joints = 5, .width = 1}, DType::F32);
+  CHECK(thrown_by([&] { wide.take_weights(folder / "two"); }).code == ExitCode::BadData);
+}
+
+TEST_CASE("model: nothing reads what was not written or writes outside its block") {
+  for (const auto pooling : {Pooling::Torch, Pooling::Caffe}) {
+    Model model =
+        tests::small_model({.stages = 2, .joints = 14, .width = 0.125, .pooling = pooling}, DType::F32);
+    const auto batch = tests::small_batch({.height = 40, .width = 56, .mask = true}, DType::F32);
+    for (float& g : model.parameters().flat_grad().span<float>()) g = std::nanf("");
+    tests::Engine engine;
+    engine.context.exec.isa = kernels::best_isa();
+    {
+      Tape tape(engine.context);
+      std::vector<engine::Variable> losses;
+      {
+        const auto beliefs = model.forward(tape, batch.image, batch.center);
+        for (const auto& maps : beliefs) {
+          for (const float v : maps.value.span<float>()) REQUIRE(std::isfinite(v));
+        }
+        losses = cpm::stage_losses(tape, beliefs, batch.targets);
+      }
+      CHECK(engine.arena.live_blocks() > 20);
+      cpm::backward_losses(tape, losses, true);
+    }
+    CHECK(engine.arena.live_blocks() == 0);
+    CHECK(engine.arena.guard_violations() == 0);
+    std::vector<std::vector<float>> guarded;
+    for (const auto& p : model.parameters().all()) {
+      guarded.push_back(copy(p.grad));
+      CAPTURE(p.name);
+      for (const float g : guarded.back()) REQUIRE(std::isfinite(g));
+    }
+    // Blocks that share one reserved piece of memory give the same gradients: none is reused too early.
+    runner_gradients(model, batch, 2);
+    for (size_t i = 0; i < guarded.size(); ++i) {
+      CAPTURE(model.parameters().all()[i].name);
+      CHECK(tests::same_bits(guarded[i], copy(model.parameters().all()[i].grad)));
+    }
+  }
+}
+
+TEST_CASE("model: gradients have the same bits for 1, 2 and 3 threads") {
+  Model model = tests::small_model({.stages = 3, .joints = 14, .width = 0.125}, DType::F32);
+  const auto batch = tests::small_batch({.n = 3, .height = 64, .width = 48}, DType::F32);
+  const std::vector<float> one = runner_gradients(model, batch, 1);
+  CHECK(tests::same_bits(one, runner_gradients(model, batch, 2)));
+  CHECK(tests::same_bits(one, runner_gradients(model, batch, 3)));
+}
+
+TEST_CASE("model: the last stage alone, or every stage, is differentiated") {
+  Model model = tests::small_model({.stages = 2, .joints = 4, .width = 0.05}, DType::F64);
+  const auto batch = tests::small_batch({.n = 1, .joints = 4, .height = 16, .width = 16}, DType::F64);
+  tests::Cpu cpu;
+  cpm::StepRunner runner(model, cpu.exec);
+  const auto all = runner.gradients(batch, true), last = runner.gradients(batch, false);
+  REQUIRE(all.stage_losses.size() == 2);
+  CHECK(all.stage_losses == last.stage_losses);
+  CHECK(all.loss == all.stage_losses[0] + all.stage_losses[1]);
+  CHECK(last.loss == all.stage_losses[1]);
+  CHECK(all.non_finite == 0);
+  double squares = 0;
+  for (const double g : model.parameters().flat_grad().span<double>()) squares += g * g;
+  CHECK(std::fabs(last.grad_norm - std::sqrt(squares)) <= 1e-12 * last.grad_norm);
+  CHECK(all.grad_norm != last.grad_norm);
+}
