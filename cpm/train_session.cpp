@@ -71,12 +71,22 @@ void refuse_unless_fits(const Config& config, double needed, double fixed, doubl
                                        config.data.input)});
 }
 
-/// Refuses, before any memory is taken, batches of which the loader could not keep as many as it does.
-void check_batch_memory(const Config& config) {
+/// Refuses, before memory is taken, a network whose parameters, or batches of which the loader's shelf, do
+/// not fit.
+void check_sizes(const Config& config, const NetworkConfig& network) {
+  double parameters = 0;
+  for (const Layer& layer : network_layers(network)) {
+    if (layer.kind != LayerKind::Conv) continue;
+    parameters += static_cast<double>(layer.out) *
+                  (1 + static_cast<double>(layer.in) * static_cast<double>(layer.kernel * layer.kernel));
+  }
+  const double copies = config.optim.name == "sgd" ? 3 : 4;  // value, gradient, and the optimiser's state
+  const double fixed = parameters * copies * sizeof(float);
   constexpr double kPlanes = 4 * sizeof(float);  // three of the image, one of the centre
   const auto side = static_cast<double>(config.data.input);
   const double one = side * side * kPlanes * (static_cast<double>(config.data.loader_threads) + 2);
-  refuse_unless_fits(config, one * static_cast<double>(config.train.batch), 0, one);
+  const bool raw = parse_data_spec(config.data.train).kind == DataSpec::Kind::Raw;  // whole in memory already
+  refuse_unless_fits(config, fixed + (raw ? 0 : one * static_cast<double>(config.train.batch)), fixed, one);
 }
 
 }  // namespace
@@ -101,7 +111,6 @@ TrainData open_train_data(const Config& config, Console* console) {
     data.description = fmt::format("raw {}: {} rows", spec.file.string(), data.source->epoch_size());
     return data;
   }
-  check_batch_memory(config);
   data.train = open_dataset(spec);
   data.description = data.train->description();
   if (!config.data.val.empty()) {
@@ -148,12 +157,13 @@ TrainNet open_train_net(const Config& config, const TrainData& data, const std::
   TrainNet net;
   net.device = open_device(config.train.device, config.train.threads);
   const JointSchema& schema = data.source->schema();
-  net.model = std::make_unique<Model>(
-      NetworkConfig{.stages = static_cast<int>(config.model.stages),
-                    .joints = schema.count(),
-                    .width = config.model.width,
-                    .pooling = config.model.pooling == "caffe" ? Pooling::Caffe : Pooling::Torch},
-      engine::DType::F32);
+  const NetworkConfig network = {
+      .stages = static_cast<int>(config.model.stages),
+      .joints = schema.count(),
+      .width = config.model.width,
+      .pooling = config.model.pooling == "caffe" ? Pooling::Caffe : Pooling::Torch};
+  check_sizes(config, network);
+  net.model = std::make_unique<Model>(network, engine::DType::F32);
   net.model->info().joint_names = schema.names;
   net.model->info().input = static_cast<int>(config.data.input);
   net.model->initialise(config.model.init, static_cast<uint64_t>(config.train.seed));

@@ -12,6 +12,10 @@ Variable Tape::leaf(Tensor value, Tensor grad) {
   CPM_CHECK(value.shape() == grad.shape() && value.dtype() == grad.dtype(), "a leaf {} with a gradient {}",
             to_string(value.shape()), to_string(grad.shape()));
   if (!recording_) return {std::move(value), nullptr};
+  for (const auto& known : leaves_) {
+    // A weight that is used twice has one gradient, which both uses add to.
+    if (known->grad.memory().get() == grad.memory().get()) return {std::move(value), known};
+  }
   auto state = std::make_shared<GradState>();
   state->shape = value.shape();
   state->dtype = value.dtype();

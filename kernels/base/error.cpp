@@ -1,5 +1,7 @@
 #include "kernels/base/error.h"
 
+#include <algorithm>
+
 namespace kernels {
 
 Error::Error(ExitCode code, ErrorInfo info)
@@ -7,26 +9,42 @@ Error::Error(ExitCode code, ErrorInfo info)
 
 namespace {
 
-/// Inside a character of UTF-8, which is not to be cut in two.
-bool continues_character(char c) {
-  return (static_cast<unsigned char>(c) & 0xc0) == 0x80;
+/// Bytes of the character of UTF-8 (RFC 3629) that starts at `at`; 0 for a control character or what is none.
+size_t shown_character(const std::string& text, size_t at) {
+  const auto byte = [&](size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
+  const unsigned lead = byte(at);
+  if (lead < 0x80) return lead < 0x20 || lead == 0x7f ? 0 : 1;
+  const size_t length = lead >= 0xc2 && lead < 0xe0   ? 2
+                        : lead >> 4 == 14             ? 3
+                        : lead >= 0xf0 && lead < 0xf5 ? 4
+                                                      : 0;
+  for (size_t i = 1; i < length; ++i) {
+    if (byte(at + i) >> 6 != 2) return 0;
+  }
+  // Second bytes that would make a control character, an overlong form, a surrogate or more than U+10FFFF.
+  const unsigned second = byte(at + 1);
+  const bool bad = (lead == 0xc2 && second < 0xa0) || (lead == 0xe0 && second < 0xa0) ||
+                   (lead == 0xed && second > 0x9f) || (lead == 0xf0 && second < 0x90) ||
+                   (lead == 0xf4 && second > 0x8f);
+  return bad ? 0 : length;
 }
 
 }  // namespace
 
 std::string printable(const std::string& text, size_t limit) {
   std::string out;
-  for (const char c : text) {
-    if (out.size() >= limit && !continues_character(c)) {
+  for (size_t i = 0; i < text.size();) {
+    if (out.size() >= limit) {
       out += "...";
       break;
     }
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7f) {
-      out += fmt::format("\\x{:02x}", byte);
+    const size_t length = shown_character(text, i);
+    if (length == 0) {
+      out += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[i]));
     } else {
-      out += c;
+      out.append(text, i, length);
     }
+    i += std::max<size_t>(length, 1);
   }
   return out;
 }

@@ -46,7 +46,8 @@ class Error : public std::runtime_error {
 /// "WHERE: WHAT | expected: ... | got: ... | hint: ..." on one line; control characters are escaped as \xNN.
 std::string error_line(const ErrorInfo& info);
 
-/// `text` with control characters escaped and cut to `limit` bytes (for names that come from outside).
+/// `text` with control characters and what is not UTF-8 escaped, cut behind `limit` bytes (for names that
+/// come from outside).
 std::string printable(const std::string& text, size_t limit = 200);
 
 /// Throws an Internal error that names the expression, its place and the message.

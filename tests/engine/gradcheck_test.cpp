@@ -97,22 +97,24 @@ Variable conv(Tape& tape, const Variable& x, const std::vector<Variable>& leaves
 
 TEST_CASE("gradcheck: conv2d") {
   struct Sizes {
-    Shape x, w;
+    Shape x, w, y;
     engine::ops::Conv2dOptions options;
   };
   const std::vector<Sizes> cases = {
-      {{2, 3, 7, 9}, {4, 3, 3, 3}, {"same", 1, 1, 1}},
-      {{1, 2, 11, 5}, {3, 2, 5, 3}, {"asymmetric kernel", 2, 1, 1}},
-      {{2, 2, 6, 13}, {2, 2, 1, 4}, {"asymmetric padding", 0, 3, 1}},
-      {{1, 1, 9, 8}, {1, 1, 9, 9}, {"larger than half the image", 4, 4, 1}},
-      {{2, 3, 9, 10}, {2, 3, 3, 5}, {"stride 2", 1, 2, 2}},
-      {{3, 5, 4, 4}, {6, 5, 1, 1}, {"pointwise", 0, 0, 1}},
-      {{1, 2, 8, 7}, {2, 2, 2, 3}, {"no padding, rest left over", 0, 0, 3}},
+      {{2, 3, 7, 9}, {4, 3, 3, 3}, {2, 4, 7, 9}, {"same", 1, 1, 1}},
+      {{1, 2, 11, 5}, {3, 2, 5, 3}, {1, 3, 11, 5}, {"asymmetric kernel", 2, 1, 1}},
+      {{2, 2, 6, 13}, {2, 2, 1, 4}, {2, 2, 6, 16}, {"asymmetric padding", 0, 3, 1}},
+      {{1, 1, 9, 8}, {1, 1, 9, 9}, {1, 1, 9, 8}, {"larger than half the image", 4, 4, 1}},
+      {{2, 3, 9, 10}, {2, 3, 3, 5}, {2, 2, 5, 5}, {"stride 2", 1, 2, 2}},
+      {{3, 5, 4, 4}, {6, 5, 1, 1}, {3, 6, 4, 4}, {"pointwise", 0, 0, 1}},
+      {{1, 2, 8, 7}, {2, 2, 2, 3}, {1, 2, 3, 2}, {"no padding, rest left over", 0, 0, 3}},
   };
   for (const Sizes& sizes : cases) {
     CAPTURE(sizes.options.layer);
     check({{sizes.x, sizes.w, Shape{sizes.w[0]}}, [&](Tape& tape, const std::vector<Variable>& l, Kinks&) {
-             return engine::ops::conv2d(tape, l[0], l[1], l[2], sizes.options);
+             const Variable y = engine::ops::conv2d(tape, l[0], l[1], l[2], sizes.options);
+             CHECK(y.shape() == sizes.y);
+             return y;
            }});
   }
 }
@@ -126,28 +128,37 @@ TEST_CASE("gradcheck: relu") {
 }
 
 TEST_CASE("gradcheck: max_pool2d") {
-  const std::vector<Pool2dOptions> cases = {{3, 2, 1, PoolRounding::Floor},
-                                            {3, 2, 0, PoolRounding::Ceil},
-                                            {2, 2, 0, PoolRounding::Floor},
-                                            {4, 3, 2, PoolRounding::Ceil}};
-  for (const Pool2dOptions& options : cases) {
+  const std::vector<std::pair<Pool2dOptions, Shape>> cases = {{{3, 2, 1, PoolRounding::Floor}, {2, 3, 5, 6}},
+                                                              {{3, 2, 0, PoolRounding::Ceil}, {2, 3, 4, 6}},
+                                                              {{2, 2, 0, PoolRounding::Floor}, {2, 3, 4, 6}},
+                                                              {{4, 3, 2, PoolRounding::Ceil}, {2, 3, 4, 5}}};
+  for (const auto& entry : cases) {
+    const auto& options = entry.first;
+    const Shape& shape = entry.second;
     CAPTURE(options.kernel, options.pad);
     check({{{2, 3, 9, 12}}, [&](Tape& tape, const std::vector<Variable>& l, Kinks& kinks) {
              kinks.max_pool(l[0].value, options);
-             return engine::ops::max_pool2d(tape, l[0], options);
+             const Variable y = engine::ops::max_pool2d(tape, l[0], options);
+             CHECK(y.shape() == shape);
+             return y;
            }});
   }
 }
 
 TEST_CASE("gradcheck: avg_pool2d") {
-  const std::vector<Pool2dOptions> cases = {{9, 8, 1, PoolRounding::Floor},
-                                            {9, 8, 0, PoolRounding::Ceil},
-                                            {3, 2, 1, PoolRounding::Ceil},
-                                            {2, 1, 0, PoolRounding::Floor}};
-  for (const Pool2dOptions& options : cases) {
+  const std::vector<std::pair<Pool2dOptions, Shape>> cases = {
+      {{9, 8, 1, PoolRounding::Floor}, {2, 2, 2, 3}},
+      {{9, 8, 0, PoolRounding::Ceil}, {2, 2, 3, 3}},
+      {{3, 2, 1, PoolRounding::Ceil}, {2, 2, 10, 12}},
+      {{2, 1, 0, PoolRounding::Floor}, {2, 2, 17, 22}}};
+  for (const auto& entry : cases) {
+    const auto& options = entry.first;
+    const Shape& shape = entry.second;
     CAPTURE(options.kernel, options.pad);
     check({{{2, 2, 18, 23}}, [&](Tape& tape, const std::vector<Variable>& l, Kinks&) {
-             return engine::ops::avg_pool2d(tape, l[0], options);
+             const Variable y = engine::ops::avg_pool2d(tape, l[0], options);
+             CHECK(y.shape() == shape);
+             return y;
            }});
   }
 }

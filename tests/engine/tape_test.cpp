@@ -137,8 +137,10 @@ TEST_CASE("tape: backward frees each node and its gradient as soon as its vjp ra
   {
     const Variable x = tape.leaf(filled(1), dx);
     Variable y = x;
+    std::vector<Variable> handles;  // that somebody still holds keep no gradient alive
     for (int i = 0; i < 4; ++i) {
       y = scale(tape, y, 2, &modes);
+      handles.push_back({Tensor{}, y.grad});
       // Records how many blocks are alive when this link's vjp runs; keeps its input alive till then.
       y = tape.record("watch", y.value, {y}, [&, kept = y.value, state = y.grad](Tape& t, const Tensor& dy) {
         alive.push_back(engine.arena.live_blocks());
@@ -150,12 +152,29 @@ TEST_CASE("tape: backward frees each node and its gradient as soon as its vjp ra
     y = {};
     CHECK(engine.arena.live_blocks() == 4);
     tape.backward(losses);
+    CHECK(engine.arena.live_blocks() == 0);
   }
   // The values of this link and those before it, and the gradient that comes in.
   CHECK(alive == std::vector<size_t>{4, 4, 3, 2});
   CHECK(tape.nodes() == 0);
   CHECK(engine.arena.live_blocks() == 0);
   CHECK(values(dx) == std::vector<double>(3, 16));
+}
+
+TEST_CASE("tape: ReLU in place takes no memory, neither forward nor backward") {
+  Engine engine(1, {});
+  constexpr int64_t kCount = 4096;
+  const Tensor x = filled(1, kCount), dx = nans(kCount);
+  const engine::Shape image{1, 1, 64, 64};
+  const Tensor target = Tensor::zeros(image, DType::F64);
+  Tape tape(engine.context);
+  Variable y =
+      engine::ops::concat(tape, {tape.leaf(engine::slice_of(x, 0, image), engine::slice_of(dx, 0, image))});
+  y = engine::ops::relu(tape, std::move(y));
+  const Variable loss = engine::ops::mse(tape, y, target, {});
+  tape.backward({loss});
+  CHECK(values(dx) == std::vector<double>(kCount, 1));
+  CHECK(engine.arena.peak_bytes() == 2 * kCount * sizeof(double) + 64);  // y, its gradient and the loss
 }
 
 TEST_CASE("tape: a dry run allocates the same blocks and computes nothing") {
@@ -181,4 +200,14 @@ TEST_CASE("tape: a dry run allocates the same blocks and computes nothing") {
   CHECK(engine.arena.peak_bytes() == peak);
   CHECK(values(db) == std::vector<double>(3, 16));  // 16 cells of 1 (x = 0, so y = b), over N = 1
   CHECK(values(dw) == std::vector<double>(54, 0));
+}
+
+TEST_CASE("tape: a parameter that is a leaf twice has one gradient") {
+  Engine engine;
+  const Tensor x = filled(2), dx = nans();
+  std::vector<GradMode> modes;
+  Tape tape(engine.context);
+  tape.backward({scale(tape, tape.leaf(x, dx), 3, &modes), scale(tape, tape.leaf(x, dx), 5, &modes)});
+  CHECK(values(dx) == std::vector<double>{8, 8, 8});
+  CHECK(modes == std::vector<GradMode>{GradMode::Overwrite, GradMode::Accumulate});
 }

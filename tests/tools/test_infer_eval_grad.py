@@ -59,7 +59,8 @@ class Infer(Case):
 
     def test_finds_a_bright_spot(self):
         """A network whose every convolution hands on its first channel answers with the image's brightness: all joints
-        lie on the brightest spot, wherever the crop is and however it is scaled."""
+        lie on the bright spot, wherever the crop is and however it is scaled, to a cell's half (8 i is the middle of what
+        cell i sees through three 3 x 3 pools) and what two cells that see it alike leave open."""
         weights = {name: Tensor(tensor.shape, [0] * len(tensor.values)) for name, tensor in network().items()}
         for name, out, into, kernel in layers():
             maps = range(out) if name in ("conv7_stage1", "Mconv5_stage2") else [0]
@@ -67,15 +68,15 @@ class Infer(Case):
                 weights[name + ".weight"].values[channel * into * kernel * kernel + kernel * kernel // 2] = 1
         write_safetensors(self.weights, weights, {"input": "128"})
         side, spot = 160, (97, 61)
-        light = [[round(255 * math.exp(-math.dist((x, y), spot) ** 2 / 1800)) for x in range(side)] for y in range(side)]
+        light = [[round(255 * math.exp(-math.dist((x, y), spot) ** 2 / 18)) for x in range(side)] for y in range(side)]
         image = self.folder / "spot.png"
         image.write_bytes(pack_png(side, side, bytes(v for row in light for v in row for _ in "rgb")))
         for center, scale in (("80,80", 0.8), ("110,30.5", 0.6), ("60,100", 1.1)):
             self.infer("--out", self.folder / "out", "--center", center, "--scale", scale, image)
             cell = 8 / (41 / 35 * 128 / 368 / scale)  # in pixels of the image
             for x, y, score in json.loads((self.folder / "out/keypoints.json").read_text(encoding="utf-8"))[0]["keypoints"]:
-                self.assertLess(math.dist((x, y), spot), 0.35 * cell, (center, scale, x, y))
-                self.assertTrue(0.4 < score < 0.52, score)  # white is 127 / 256
+                self.assertLess(max(abs(x - spot[0]), abs(y - spot[1])), 0.85 * cell, (center, scale, x, y))
+                self.assertTrue(0.1 < score < 0.6, score)  # white is 127 / 256, enlarging adds a little
 
     def test_center_and_scale(self):
         image = self.image("p.png", 121, 100)

@@ -1,5 +1,5 @@
-"""The shell scripts: tools/setup.sh installs exactly what is missing, every script parses, and every command that the
-documentation shows is known to be run by some test."""
+"""The shell scripts: tools/setup.sh installs exactly what is missing, every script parses, tools/demo.sh calls the right
+programs in the right order."""
 
 import os
 import pathlib
@@ -12,12 +12,6 @@ import unittest
 SOURCE = pathlib.Path(os.environ.get("CPM_SOURCE", pathlib.Path(__file__).resolve().parents[2]))
 SETUP = SOURCE / "tools" / "setup.sh"
 BASH = shutil.which("bash")
-
-# Command lines of fenced bash blocks in README.md and docs/, and the test that runs each. A command that is not here
-# fails the test below: a reader must be able to rely on what is shown.
-DOCUMENTED = {
-    "tools/test.sh": ".ci/run",
-}
 
 
 def packages(lint=False):
@@ -221,34 +215,6 @@ class Demo(unittest.TestCase):
         result, calls = self.run_demo()
         self.assertEqual((result.returncode, len(calls)), (73, 1))
         self.assertNotIn("report:", result.stdout)
-
-
-class Documentation(unittest.TestCase):
-    def test_every_command_shown_is_run_by_a_test(self):
-        pages = [SOURCE / "README.md", *sorted((SOURCE / "docs").rglob("*.md"))]
-        unknown = []
-        for page in (page for page in pages if page.is_file()):
-            for command in commands(page.read_text(encoding="utf-8")):
-                if command not in DOCUMENTED:
-                    unknown.append(f"{page.relative_to(SOURCE)}: {command}")
-        self.assertEqual(unknown, [])
-        for test in DOCUMENTED.values():
-            self.assertTrue((SOURCE / test).is_file(), test)
-
-    def test_commands_are_found(self):
-        text = "```bash\n# why\n$ a --b \\\n    c  # note\nd\n\n```\n```\ne\n```\n"
-        self.assertEqual(commands(text), ["a --b c", "d"])
-
-
-def commands(markdown):
-    """The commands of the fenced bash blocks: without prompts, comments and line continuations."""
-    found = []
-    for block in re.findall(r"^```bash\n(.*?)^```", markdown, re.MULTILINE | re.DOTALL):
-        for line in block.replace("\\\n", " ").splitlines():
-            command = " ".join(re.sub(r"(^|\s)#.*", "", line).removeprefix("$ ").split())
-            if command:
-                found.append(command)
-    return found
 
 
 if __name__ == "__main__":
