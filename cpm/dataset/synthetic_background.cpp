@@ -125,7 +125,7 @@ void draw_background(Canvas* canvas, Random* random) {
   add_texture(canvas, random->uniform(24, 60), random->uniform(4, 28), random);
   add_texture(canvas, random->uniform(4, 12), random->uniform(2, 14), random);
   const Light light;
-  const uint32_t things = 2 + random->below(8);
+  const uint32_t things = 1 + random->below(6);
   for (uint32_t i = 0; i < things; ++i) {
     const double kind = random->uniform();
     if (kind < 0.35)

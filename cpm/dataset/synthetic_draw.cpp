@@ -52,7 +52,7 @@ void blur(Canvas* canvas) {
 /// The camera: exposure, tint, light falling off to one side, blur, noise, then 8 bits.
 Image develop(Canvas* canvas, Random* random) {
   if (random->uniform() < 0.35) blur(canvas);
-  const double exposure = random->uniform(0.72, 1.18);
+  const double exposure = random->uniform(0.85, 1.18);
   const Rgb tint{static_cast<float>(exposure * random->uniform(0.93, 1.07)), static_cast<float>(exposure),
                  static_cast<float>(exposure * random->uniform(0.93, 1.07))};
   const double fall_x = random->uniform(-0.16, 0.16) / canvas->width;

@@ -13,7 +13,7 @@ using engine::Random;
 
 // The rest is turned away. They are the hard ones, as left and right trade places: a network has to tell the
 // face from the back of the head. More of them, and a short training ends before it can.
-constexpr double kFacing = 0.9;
+constexpr double kFacing = 0.96;
 
 enum JointIndex {
   kRightAnkle,
@@ -168,7 +168,7 @@ void turn_over(Pose* pose, Random* random) {
 
 Pose make_pose(Random* random) {
   Pose pose;
-  pose.yaw = random->uniform(-42, 42) + (random->uniform() < kFacing ? 0 : 180);
+  pose.yaw = random->uniform(-32, 32) + (random->uniform() < kFacing ? 0 : 180);
   pose.camera = random->uniform(-6, 12);
   pose.roll = 6 * random->normal();
   pose.lean_side = 4 * random->normal();
