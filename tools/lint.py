@@ -69,6 +69,7 @@ class Linter:
                 self.check_size(path, lines)
                 self.check_includes(path, lines)
                 self.check_functions(path, lines)
+                self.check_test_names(path, lines)
             if path.suffix in HEADERS:
                 self.check_header(path, lines)
         return self.findings
@@ -83,6 +84,13 @@ class Linter:
             machine = MACHINE_PATH.search(line)
             if machine:
                 self.report(path, number, f"path of one machine: {machine.group()}")
+
+    def check_test_names(self, path, lines):
+        """CMake keeps discovered tests in lists, which these characters tear or join: tests would go missing."""
+        for number, line in enumerate(lines, 1):
+            name = re.match(r'TEST_CASE\(\s*"([^"]*)', line)
+            if name and re.search(r"[\[\];\\]", name.group(1)):
+                self.report(path, number, "test name with one of [ ] ; \\")
 
     def check_place(self, path):
         if path.suffix in DEVICE and path.parts[0] != "kernels" and path.parts[:3] != ("tools", "vgpu", "tests"):

@@ -75,7 +75,7 @@ TEST_CASE("LSP: flags say occluded, and occluded joints are labels") {
   CHECK(data->description() == "lsp joints.mat 1-3: 3 people");
 }
 
-TEST_CASE("LSPet: flags say labelled; people without labels are left out and counted") {
+TEST_CASE("LSPet: flags say labelled, people without labels are left out and counted") {
   const TempFolder folder;
   cpm::DataSpec spec = lsp_spec(folder);
   // Record 1: joints 4 and 5 alone; record 2: none; record 3: one; record 4: all.

@@ -64,7 +64,7 @@ TEST_CASE("conv plan: a row that is unknown, or does not support the problem, fa
         std::string("cpu.reference"));
 }
 
-TEST_CASE("conv plan: one line per layer, problem and direction; the text shows all") {
+TEST_CASE("conv plan: one line per layer, problem and direction, and the text shows all") {
   tests::Cpu cpu;
   ConvPlan plan;
   for (int step = 0; step < 3; ++step) {

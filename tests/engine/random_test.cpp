@@ -42,7 +42,7 @@ TEST_CASE("streams, indices and seeds give different numbers", "[random]") {
   CHECK(seen.size() == 45);
 }
 
-TEST_CASE("uniform numbers have the mean and variance of [0, 1)", "[random]") {
+TEST_CASE("uniform numbers have the mean and variance of the unit interval", "[random]") {
   Random random(7, RandomStream::Test, 0);
   constexpr int kCount = 200000;
   double sum = 0, squares = 0, lowest = 1, highest = 0;

@@ -303,14 +303,18 @@ class Mistakes(Case):
         """The newest sound one is taken; with none left, training starts again."""
         self.ok(*self.train("--checkpoint-every", 1, steps=4))
         whole = (self.out / "weights.safetensors").read_bytes()
-        for name, damage in (("step-00000004.ckpt", lambda data: data[:-1]), ("step-00000003.ckpt", lambda _: b""),
-                             ("step-00000002.ckpt", lambda data: data[:5000] + bytes([data[5000] ^ 1]) + data[5001:])):
-            path = self.out / "ckpt" / name
-            path.write_bytes(damage(path.read_bytes()))
+        checkpoints = sorted((self.out / "ckpt").glob("step-*.ckpt"))
+        self.assertEqual([path.name for path in checkpoints][-1], "step-00000004.ckpt")
+        for damaged, damage in ((checkpoints[-1:], lambda data: data[:-1]), (checkpoints[-1:], lambda _: b""),
+                                (checkpoints[-2:], lambda data: data[:5000] + bytes([data[5000] ^ 1]) + data[5001:]),
+                                (checkpoints, lambda data: data[: len(data) // 2])):
+            for path in damaged:
+                path.write_bytes(damage(path.read_bytes()))
             (self.out / "weights.safetensors").unlink()
             result = self.ok("cpm-train", "--resume", self.out)
-            self.assertIn("warning: ", result.err)
-            self.assertIn(name, result.err)
+            self.assertEqual(result.err.count("warning: skipping a damaged checkpoint"), len(damaged))
+            for path in damaged:
+                self.assertIn(path.name, result.err)
             self.assertTrue((self.out / "weights.safetensors").read_bytes() == whole)
 
     def test_strange_names(self):
@@ -334,7 +338,7 @@ class Mistakes(Case):
                 self.assertEqual({path.name for path in (folder / "o u t").iterdir()}, {f"{name}.png", "keypoints.json"})
         for name in ("two words", "; rm -rf x", "line\nbreak", "日本", '"q"'):
             out = self.folder / name
-            self.ok(*self.train("--weights", self.weights, out=out)
+            self.ok(*self.train("--weights", self.weights, out=out))
             self.ok("cpm-train", "--resume", out, "--steps", 2)
 
     def test_full_disk(self):

@@ -50,6 +50,10 @@ class Tree(unittest.TestCase):
             self.assertTrue(line.startswith(place + ": ") and message in line, f"{line!r} is not {place}: {message}")
         self.assertEqual(code, 1 if findings else 0)
 
+    def test_names_that_cmake_would_tear(self):
+        self.write("tests/cpm/a_test.cpp", 'TEST_CASE("in [0, 1)") {}\nTEST_CASE("one; two") {}\nTEST_CASE("fine", "[tag]") {}\n')
+        self.expect(("tests/cpm/a_test.cpp:1", "test name"), ("tests/cpm/a_test.cpp:2", "test name"))
+
     def test_allowed_includes(self):
         self.write("kernels/relu/cpu.cpp", '#include "kernels/relu/relu.h"\n\n#include <vector>\n#include "kernels/base/a.h"\n')
         self.write("engine/ops/relu.cpp", '#include "engine/ops/ops.h"\n#include "kernels/pool/pool.h"\n')
