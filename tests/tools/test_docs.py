@@ -25,6 +25,9 @@ SHORT = {
 WHOLE_PROJECT = {
     "tools/demo.sh": "tests/tools/test_demo.py",
     "tools/test.sh": ".ci/run",
+    "PRESET=asan tools/test.sh": "CMakePresets.json",
+    "PRESET=tsan tools/test.sh": "CMakePresets.json",
+    'CPM_TEST_DATA=path/to/data build/release/tests/cpm_tests "[golden-large]"': "tests/cpm/golden_test.cpp",
     "cmake --preset release": "tools/build.sh",
     "cmake --build --preset release": "tools/build.sh",
     "ctest --preset release": "tools/test.sh",
