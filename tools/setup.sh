@@ -13,8 +13,9 @@ has_probe() {
   case "$1" in
     command:*) command -v "${1#command:}" >/dev/null ;;
     header:*)
-      local condition="__has_include(<${1#header:}>)"
-      printf '#if !(%s)\n#error\n#endif\n' "${condition//|/>) || __has_include(<}" | c++ -E -x c++ - >/dev/null 2>&1 ;;
+      local condition="__has_include(<${1#header:}>)" source
+      printf -v source '#if !(%s)\n#error\n#endif' "${condition//|/>) || __has_include(<}"
+      c++ -E -x c++ - <<<"$source" >/dev/null 2>&1 ;;
     *) fail 70 "unknown probe | expected: command:NAME or header:NAME in tools/deps.txt | got: $1" ;;
   esac
 }
