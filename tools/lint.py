@@ -38,6 +38,10 @@ HARD_LINES = 600
 FUNCTION_LINES = 60
 KERNEL_LINES = 120
 
+# Projects of their own inside this one: includes start at their folder, lead nowhere outside it, and nobody outside
+# leads into it.
+ISLANDS = ("tools/vgpu",)
+
 # File: why it may have more than SOURCE_LINES lines (never more than HARD_LINES).
 LONG_FILES = {}
 
@@ -116,19 +120,25 @@ class Linter:
             match = INCLUDE.match(line)
             if match:
                 includes.append((number, match.group(1), match.group(2)))
+        home = island(path)
         own = path.with_suffix(".h")
         if path.suffix not in HEADERS and (self.root / own).is_file():
-            if not includes or includes[0][2] != own.as_posix():
+            own = own.relative_to(home).as_posix()
+            if not includes or includes[0][2] != own:
                 line = includes[0][0] if includes else 1
-                self.report(path, line, f"own header first: {own.as_posix()}")
+                self.report(path, line, f"own header first: {own}")
         for number, quote, target in includes:
             top = target.split("/")[0]
             if quote == "<":
                 if top in ("kernels", "engine", "cpm", "tools", "tests"):
                     self.report(path, number, f"project headers go in quotes: {target}")
                 continue
-            if not (self.root / target).is_file():
-                self.report(path, number, f"include from the repository root: {target} is not a file there")
+            if not (self.root / home / target).is_file():
+                self.report(path, number, f"include from {home or 'the repository root'}: {target} is not a file there")
+            elif home:
+                continue
+            elif island(pathlib.PurePosixPath(target)):
+                self.report(path, number, f"{island(pathlib.PurePosixPath(target))} is a project of its own: {target}")
             elif path.parts[0] != "tests":
                 self.check_layer(path, number, pathlib.PurePosixPath(target))
 
@@ -151,6 +161,11 @@ class Linter:
             limit = KERNEL_LINES if kernel or path.parts[0] == "kernels" else FUNCTION_LINES
             if end - start + 1 > limit:
                 self.report(path, start + 1, f"function of {end - start + 1} lines, at most {limit}")
+
+
+def island(path):
+    """The project inside this one that the file belongs to, "" for none."""
+    return next((folder for folder in ISLANDS if path.as_posix().startswith(folder + "/")), "")
 
 
 def layer_folder(path):

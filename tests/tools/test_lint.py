@@ -54,6 +54,15 @@ class Tree(unittest.TestCase):
         self.write("tests/cpm/a_test.cpp", 'TEST_CASE("in [0, 1)") {}\nTEST_CASE("one; two") {}\nTEST_CASE("fine", "[tag]") {}\n')
         self.expect(("tests/cpm/a_test.cpp:1", "test name"), ("tests/cpm/a_test.cpp:2", "test name"))
 
+    def test_islands(self):
+        self.write("tools/vgpu/core/a.h", "#pragma once\n")
+        self.write("tools/vgpu/core/a.cpp", '#include "core/a.h"\n')
+        self.write("tools/vgpu/ops/b.cpp", '#include "core/a.h"\n#include "kernels/base/a.h"\n')
+        self.write("tools/vgpu/ops/b.h", "#pragma once\n")
+        self.write("tools/a.cpp", '#include "tools/vgpu/core/a.h"\n')
+        self.expect(("tools/vgpu/ops/b.cpp:1", "own header first: ops/b.h"),
+                    ("tools/vgpu/ops/b.cpp:2", "include from tools/vgpu"), ("tools/a.cpp:1", "project of its own"))
+
     def test_allowed_includes(self):
         self.write("kernels/relu/cpu.cpp", '#include "kernels/relu/relu.h"\n\n#include <vector>\n#include "kernels/base/a.h"\n')
         self.write("engine/ops/relu.cpp", '#include "engine/ops/ops.h"\n#include "kernels/pool/pool.h"\n')
