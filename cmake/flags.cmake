@@ -2,25 +2,30 @@
 # everywhere (so the reference rows give the same bits with any compiler), on only in the SIMD kernel files.
 # Nobody reads errno after sqrt; setting it would keep loops that call it from becoming vector code.
 add_library(cpm_flags INTERFACE)
-target_compile_options(cpm_flags INTERFACE
+# For C++ alone: nvcc has its own (CMakeLists.txt).
+function(cpm_cxx_options)
+  foreach(option IN LISTS ARGN)
+    target_compile_options(cpm_flags INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:${option}>")
+  endforeach()
+endfunction()
+cpm_cxx_options(
   -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wold-style-cast -Wnon-virtual-dtor -Wpedantic
   -ffp-contract=off -fno-math-errno "-fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=")
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  target_compile_options(cpm_flags INTERFACE -Wno-missing-field-initializers)
+  cpm_cxx_options(-Wno-missing-field-initializers)
 elseif(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
-  target_compile_options(cpm_flags INTERFACE -Wno-missing-field-initializers -Wno-missing-braces)
+  cpm_cxx_options(-Wno-missing-field-initializers -Wno-missing-braces)
 endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   # False positives inside libraries: string concatenation at -O3 (GCC bug 105651), variants of nlohmann-json,
   # std::function under sanitizers.
-  target_compile_options(cpm_flags INTERFACE -Wno-restrict -Wno-maybe-uninitialized)
+  cpm_cxx_options(-Wno-restrict -Wno-maybe-uninitialized)
 endif()
 if(CPM_WERROR)
-  target_compile_options(cpm_flags INTERFACE -Werror)
+  cpm_cxx_options(-Werror)
 endif()
 if(CPM_SANITIZE)
-  target_compile_options(cpm_flags INTERFACE -fsanitize=${CPM_SANITIZE} -fno-sanitize-recover=all
-                                             -fno-omit-frame-pointer -g)
+  cpm_cxx_options(-fsanitize=${CPM_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g)
   target_link_options(cpm_flags INTERFACE -fsanitize=${CPM_SANITIZE})
 endif()
 

@@ -25,4 +25,7 @@ struct ReluKernels {
 template <class T>
 const ReluKernels<T>& relu_kernels(Backend backend);
 
+/// cuda.cu, or nullptr from no_cuda.cpp.
+const ReluKernels<float>* cuda_relu_kernels();
+
 }  // namespace kernels

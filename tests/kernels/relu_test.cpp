@@ -114,7 +114,7 @@ TEST_CASE("relu: same bits for any number of threads") {
 
 TEST_CASE("relu: a missing backend is DeviceUnavailable") {
   try {
-    kernels::relu_kernels<float>(Backend::Cuda);
+    kernels::relu_kernels<double>(Backend::Cuda);
     FAIL("no error");
   } catch (const kernels::Error& error) {
     CHECK(error.code() == kernels::ExitCode::DeviceUnavailable);

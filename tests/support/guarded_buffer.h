@@ -40,6 +40,9 @@ class GuardedBuffer {
   /// Makes every element the poison NaN again.
   void poison() { fill(bytes(), count_ * sizeof(T), kPoison); }
 
+  /// Width of each band; the buffer's memory starts that far before data().
+  static constexpr size_t guard_bytes() { return kGuardBytes; }
+
   /// Nobody wrote before the first or behind the last element.
   bool guards_intact() const {
     return holds(memory_.get(), kGuardBytes, kGuard) &&

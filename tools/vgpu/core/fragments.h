@@ -1,8 +1,9 @@
 // The lanes of a warp as fragments and call frames: the engine's view, behind Warp::lanes.
 //
-// A fragment is a set of lanes with one pc in one frame. A frame is one activation of a function: a register window, a
-// piece of local memory, where to return to. Fragments that split inside a function share its frame (their lanes never
-// collide); two activations never share a window, because lanes of differently sized registers overlap.
+// A fragment is a set of lanes with one pc in one frame. A frame is one activation of a function: a register
+// window, a piece of local memory, where to return to. Fragments that split inside a function share its frame
+// (their lanes never collide); two activations never share a window, because lanes of differently sized
+// registers overlap.
 #pragma once
 
 #include <cstdint>
@@ -26,22 +27,22 @@ struct Fragment {
   uint32_t mask = 0;
   uint32_t frame = 0;
   Wait wait = Wait::None;
-  uint8_t released = 0;     // 1: aligned wait over, arrive now; 2: the barrier is complete, go on
-  bool held = false;        // kept back by warp splitting
-  bool worked = false;      // did something other than leave while lanes of its warp waited at an aligned barrier
-  uint32_t wait_mask = 0;   // Lanes: the member mask; Barrier: its number
-  uint32_t stamp = 0;       // Lanes: Fragments::changes when it blocked
+  uint8_t released = 0;  // 1: aligned wait over, arrive now; 2: the barrier is complete, go on
+  bool held = false;     // kept back by warp splitting
+  bool worked = false;  // did something other than leave while lanes of its warp waited at an aligned barrier
+  uint32_t wait_mask = 0;  // Lanes: the member mask; Barrier: its number
+  uint32_t stamp = 0;      // Lanes: Fragments::changes when it blocked
 };
 
 struct Frame {
   const FunctionCode* function = nullptr;
-  uint32_t window = 0;       // byte offset into the warp's register stack
+  uint32_t window = 0;  // byte offset into the warp's register stack
   uint32_t local_base = 0;
   uint32_t parent = 0;
   uint32_t return_pc = 0;
   Ref return_area = kNoRef;  // the caller's
   uint32_t return_stride = 0;
-  uint32_t users = 0;        // fragments in it and frames called from it; 0: free
+  uint32_t users = 0;  // fragments in it and frames called from it; 0: free
   uint32_t depth = 0;
 };
 
@@ -51,13 +52,13 @@ struct Fragments {
   uint8_t* registers = nullptr;
   uint32_t register_bytes = 0;
   uint32_t local_bytes = 0;
-  uint32_t current = 0;         // index into list of the running one
-  uint32_t changes = 0;         // grows when lanes move, exit or merge: what a blocked collective waits for
-  uint32_t aligned_waiters = 0; // fragments with Wait::Aligned
-  uint64_t executed = 0;        // instructions so far, against the budget
-  bool yielded = false;         // an instruction has ended the turn
-  uint32_t rotate = 0;          // picks a fragment other than the lowest after a turn that ended by fuel
-  uint64_t random = 0;          // state of the splitting schedule; 0: no splitting
+  uint32_t current = 0;          // index into list of the running one
+  uint32_t changes = 0;          // grows when lanes move, exit or merge: what a blocked collective waits for
+  uint32_t aligned_waiters = 0;  // fragments with Wait::Aligned
+  uint64_t executed = 0;         // instructions so far, against the budget
+  bool yielded = false;          // an instruction has ended the turn
+  uint32_t rotate = 0;  // not 0: the runnable fragment of that number, from 1, comes before the lowest
+  uint64_t random = 0;  // state of the splitting schedule; 0: no splitting
 };
 
 // What a turn of a warp ended with.
@@ -70,11 +71,14 @@ Turn run_warp(Warp& warp, uint64_t fuel);
 void split_off(Warp& warp, uint32_t mask, uint32_t pc);
 // Takes lanes out of the running fragment for good (exit).
 void retire(Warp& warp, uint32_t mask);
-// Calls `callee` for the running fragment's lanes; the arguments have areas and strides at refs[extra + 2 ...].
+// Calls `callee` for the running fragment's lanes; the arguments have areas and strides at refs[extra + 2
+// ...].
 void enter_function(Warp& warp, const Inst& inst, const FunctionCode& callee);
 void leave_function(Warp& warp);
 // Narrows the running fragment to w.exec; its other lanes go on at pc + 1.
 void leave_others_behind(Warp& warp);
-inline Fragment& running(Warp& warp) { return warp.lanes->list[warp.lanes->current]; }
+inline Fragment& running(Warp& warp) {
+  return warp.lanes->list[warp.lanes->current];
+}
 
 }  // namespace vgpu

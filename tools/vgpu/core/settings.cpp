@@ -86,9 +86,10 @@ Schedule read_schedule() {
 
 }  // namespace
 
+// Never destroyed: the counters' file name is needed at exit.
 const Settings& settings() {
-  static const Settings instance = read_settings();
-  return instance;
+  static const Settings* const instance = new Settings(read_settings());
+  return *instance;
 }
 
 const Schedule& schedule() {

@@ -55,7 +55,7 @@ uint32_t first_runnable(Fragments& fragments) {
   uint32_t best = kNobody, seen = 0;
   for (uint32_t i = 0; i < fragments.list.size(); ++i) {
     if (!can_run(fragments.list[i])) continue;
-    if (fragments.rotate != 0 && seen++ == fragments.rotate)
+    if (fragments.rotate != 0 && ++seen == fragments.rotate)
       return i;  // somebody else's turn, see run_warp()
     if (best == kNobody || before(fragments, fragments.list[i], fragments.list[best])) best = i;
   }
@@ -137,7 +137,7 @@ void load(Warp& warp, const Fragment& fragment) {
 void disturb(Fragments& fragments) {
   const uint64_t dice = next_random(fragments.random);
   const auto count = static_cast<uint32_t>(fragments.list.size());
-  fragments.rotate = count > 1 && (dice & 7) == 0 ? static_cast<uint32_t>(dice >> 32) % count : 0;
+  fragments.rotate = count > 1 && (dice & 7) == 0 ? 1 + static_cast<uint32_t>(dice >> 32) % count : 0;
 }
 
 // The warp-splitting schedule: now and then half of a fragment is kept back while the other half runs ahead.
@@ -283,7 +283,7 @@ Turn run_warp(Warp& warp, uint64_t fuel) {
   fragments.executed += fuel_before - fuel;
   // Lanes that spin for their warp mates would spin for ever if the smallest pc always won.
   const bool stuck = fragments.changes == changes_before && fragments.list.size() > 1;
-  fragments.rotate = stuck ? (fragments.rotate + 1) % static_cast<uint32_t>(fragments.list.size()) : 0;
+  fragments.rotate = stuck ? (fragments.rotate + 1) % static_cast<uint32_t>(fragments.list.size() + 1) : 0;
   return Turn::OutOfFuel;
 }
 

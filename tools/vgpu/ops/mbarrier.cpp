@@ -232,12 +232,13 @@ Status mbarrier_test(Warp& w, const Inst& inst) {
                                                     : unpack(lanes<uint64_t>(w, inst.b)[lane]).odd;
     done |= static_cast<uint32_t>(barrier.odd != parity) << lane;
   }
-  // Lanes that go on together have, as a rule, all arrived: what they did before is ordered among them, too.
+  // A phase that is over had, as a rule, arrivals of the whole warp: what its lanes did before is ordered for those that
+  // go on. (Which lanes arrived is not known here; a race among lanes that only wait can be missed.)
   Observer* observer = w.block->launch->observer;
-  if (observer != nullptr && done != 0) observer->warp_barrier(w, done);
+  if (observer != nullptr && done != 0) observer->warp_barrier(w, w.members);
   uint32_t* d = lanes<uint32_t>(w, inst.d);
   *d = (*d & ~w.exec) | done;
-  return Status::Next;
+  return done == w.exec ? Status::Next : Status::Yield;  // who polls lets the others run
 }
 
 Status mbarrier_pending_count(Warp& w, const Inst& inst) {

@@ -39,10 +39,12 @@ bool all_joined(const Capture& capture) {
     if (!reached.insert(node).second) continue;
     stack.insert(stack.end(), node->after.begin(), node->after.end());
   }
-  return std::all_of(capture.streams.begin(), capture.streams.end(), [&](const Stream* stream) {
-    return std::all_of(stream->capture_after.begin(), stream->capture_after.end(),
-                       [&](const Node* node) { return reached.contains(node); });
-  });
+  const auto all_reached = [&](const std::vector<Node*>& nodes) {
+    return std::all_of(nodes.begin(), nodes.end(), [&](const Node* node) { return reached.contains(node); });
+  };
+  return all_reached(capture.abandoned) &&
+         std::all_of(capture.streams.begin(), capture.streams.end(),
+                     [&](const Stream* stream) { return all_reached(stream->capture_after); });
 }
 
 void leave(Capture& capture) {
@@ -139,6 +141,13 @@ cudaError_t capture_wait(Stream& stream, Event& event) {
   }
   add_unique(stream.capture_after, event.capture_after);
   return cudaSuccess;
+}
+
+void capture_destroyed(Stream& stream) {
+  Capture& capture = *stream.capture;
+  if (capture.origin == &stream) capture.invalid = true;
+  add_unique(capture.abandoned, stream.capture_after);
+  std::erase(capture.streams, &stream);
 }
 
 cudaError_t refuse_in_capture(Stream& stream) {

@@ -19,6 +19,7 @@ struct Capture {
   std::thread::id thread;
   Stream* origin = nullptr;
   std::vector<Stream*> streams;  // origin and those that joined through events
+  std::vector<Node*> abandoned;  // last nodes of joined streams that were destroyed meanwhile
   Graph* graph = nullptr;
   bool owns_graph = true;  // not cudaStreamBeginCaptureToGraph
   bool invalid = false;
@@ -29,6 +30,8 @@ cudaError_t capture_work(Stream& stream, Work work);
 // An event recorded in a capturing stream, and a stream made to wait for it.
 void capture_record(Stream& stream, Event& event);
 cudaError_t capture_wait(Stream& stream, Event& event);
+// The program destroys a capturing stream: what it recorded stays, but must still come back to the origin.
+void capture_destroyed(Stream& stream);
 // A call that must not touch a capturing stream: the capture is spoilt.
 cudaError_t refuse_in_capture(Stream& stream);
 // Calls that may synchronise implicitly (cudaMalloc ...): 900 while a capture forbids them in this thread.

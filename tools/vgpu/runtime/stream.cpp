@@ -185,10 +185,7 @@ VGPU_API cudaError_t cudaStreamCreateWithPriority(cudaStream_t* stream, unsigned
 VGPU_API cudaError_t cudaStreamDestroy(cudaStream_t handle) {
   return stream_api(handle, [](Stream& stream) {
     if (stream.legacy || stream.per_thread) return cudaErrorInvalidResourceHandle;
-    if (stream.capture) {
-      stream.capture->invalid = true;
-      std::erase(stream.capture->streams, &stream);
-    }
+    if (stream.capture) capture_destroyed(stream);
     cudaError_t error = cudaSuccess;
     // A device finishes the stream's work later; here the lane is free for another stream only once it is
     // done.

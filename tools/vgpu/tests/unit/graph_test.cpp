@@ -216,3 +216,35 @@ TEST_CASE("clocks and ranges of the stream checker", "[graph]") {
   REQUIRE(first_common(Ranges{{0, 4}, {8, 12}}, Ranges{{5, 6}, {10, 30}}, common));
   CHECK((common.begin == 10 && common.end == 12));
 }
+
+TEST_CASE("a joined stream may be destroyed before its capture ends", "[graph]") {
+  int* p = device_ints(8, 1);
+  for (const bool come_back : {true, false}) {
+    Stream origin;
+    cudaStream_t side = nullptr;
+    cudaEvent_t fork = nullptr, join = nullptr;
+    REQUIRE(cudaStreamCreate(&side) == cudaSuccess);
+    REQUIRE(cudaEventCreate(&fork) == cudaSuccess);
+    REQUIRE(cudaEventCreate(&join) == cudaSuccess);
+    REQUIRE(cudaStreamBeginCapture(origin.handle, cudaStreamCaptureModeGlobal) == cudaSuccess);
+    REQUIRE(cudaEventRecord(fork, origin.handle) == cudaSuccess);
+    REQUIRE(cudaStreamWaitEvent(side, fork, 0) == cudaSuccess);
+    REQUIRE(launch_scale(p, 3, 8, side) == cudaSuccess);
+    REQUIRE(cudaEventRecord(join, side) == cudaSuccess);
+    if (come_back) REQUIRE(cudaStreamWaitEvent(origin.handle, join, 0) == cudaSuccess);
+    REQUIRE(cudaStreamDestroy(side) == cudaSuccess);
+    REQUIRE(cudaEventDestroy(fork) == cudaSuccess);
+    REQUIRE(cudaEventDestroy(join) == cudaSuccess);
+    cudaGraph_t graph = nullptr;
+    const cudaError_t error = cudaStreamEndCapture(origin.handle, &graph);
+    CHECK(error == (come_back ? cudaSuccess : cudaErrorStreamCaptureUnjoined));
+    if (graph == nullptr) continue;
+    cudaGraphExec_t exec = nullptr;
+    REQUIRE(cudaGraphInstantiate(&exec, graph, 0) == cudaSuccess);
+    REQUIRE(cudaGraphLaunch(exec, origin.handle) == cudaSuccess);
+    CHECK(read_one(p) == 3);
+    cudaGraphExecDestroy(exec);
+    cudaGraphDestroy(graph);
+  }
+  cudaFree(p);
+}

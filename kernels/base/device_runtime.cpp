@@ -1,0 +1,54 @@
+// The CPU's runtime: plain memory, nothing to wait for, nothing to record.
+#include "kernels/base/device_runtime.h"
+
+#include <unistd.h>
+
+#include <cstring>
+#include <new>
+
+#include "kernels/base/backend.h"
+#include "kernels/base/cuda_twins.h"
+#include "kernels/base/error.h"
+
+namespace kernels {
+
+namespace {
+
+constexpr std::align_val_t kAlign{256};
+
+class CpuRuntime final : public DeviceRuntime {
+ public:
+  void* allocate(int, size_t bytes) override { return ::operator new(bytes, kAlign); }
+  void release(int, void* memory) override { ::operator delete(memory, kAlign); }
+  void* allocate_staging(size_t bytes) override { return allocate(0, bytes); }
+  void release_staging(void* memory) override { release(0, memory); }
+  size_t free_memory(int) override {
+    return static_cast<size_t>(sysconf(_SC_AVPHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  }
+  void copy(const Exec&, void* to, const void* from, size_t bytes) override {
+    if (bytes > 0) std::memcpy(to, from, bytes);
+  }
+  void zero(const Exec&, void* to, size_t bytes) override {
+    if (bytes > 0) std::memset(to, 0, bytes);
+  }
+  void synchronize(const Exec&) override {}
+  void* create_stream(int) override { return nullptr; }
+  void destroy_stream(void*) override {}
+  bool begin_recording(const Exec&) override { return false; }
+  void* end_recording(const Exec&) override { return nullptr; }
+  void replay(const Exec&, void*) override { CPM_CHECK(false, "the CPU records nothing"); }
+  void destroy_recording(void*) override {}
+  int device_count() override { return 1; }
+  std::string device_name(int) override { return "cpu"; }
+};
+
+}  // namespace
+
+DeviceRuntime& device_runtime(Backend backend) {
+  static CpuRuntime cpu;
+  if (backend == Backend::Cpu) return cpu;
+  if (DeviceRuntime* cuda = cuda_device_runtime()) return *cuda;
+  no_backend("device memory", backend);
+}
+
+}  // namespace kernels

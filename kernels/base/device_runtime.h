@@ -1,0 +1,51 @@
+// Memory, streams and recorded work of a backend, so that the engine needs no CUDA header. On the CPU
+// everything happens at once and a stream is nothing.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "kernels/base/exec.h"
+
+namespace kernels {
+
+class DeviceRuntime {
+ public:
+  virtual ~DeviceRuntime() = default;
+
+  /// Device memory, 256-byte aligned, undefined content. DeviceUnavailable with the sizes where there is not
+  /// enough.
+  virtual void* allocate(int device, size_t bytes) = 0;
+  virtual void release(int device, void* memory) = 0;
+  /// Host memory that copies to and from the device overlap with kernels.
+  virtual void* allocate_staging(size_t bytes) = 0;
+  virtual void release_staging(void* memory) = 0;
+  /// Bytes a process could still allocate on the device.
+  virtual size_t free_memory(int device) = 0;
+
+  /// In exec's stream. `to` and `from` may lie on the device or on the host, but do not overlap.
+  virtual void copy(const Exec& exec, void* to, const void* from, size_t bytes) = 0;
+  virtual void zero(const Exec& exec, void* to, size_t bytes) = 0;
+  /// Waits for everything in exec's stream; errors of kernels surface here, with the name of the last one
+  /// launched.
+  virtual void synchronize(const Exec& exec) = 0;
+
+  virtual void* create_stream(int device) = 0;
+  virtual void destroy_stream(void* stream) = 0;
+
+  /// Between begin and end, work given to exec's stream is recorded instead of run; replay() runs it as a
+  /// whole. Backends that cannot record return false from begin.
+  virtual bool begin_recording(const Exec& exec) = 0;
+  virtual void* end_recording(const Exec& exec) = 0;
+  virtual void replay(const Exec& exec, void* recording) = 0;
+  virtual void destroy_recording(void* recording) = 0;
+
+  /// Devices of the backend; their names ("NVIDIA H100 ...", "vgpu ...", "cpu").
+  virtual int device_count() = 0;
+  virtual std::string device_name(int device) = 0;
+};
+
+/// The runtime of a backend; DeviceUnavailable where this build has none.
+DeviceRuntime& device_runtime(Backend backend);
+
+}  // namespace kernels

@@ -1,0 +1,83 @@
+#!/usr/bin/env python3
+"""vgpu-run as a user meets it, and what the counters say about kernels whose memory traffic is known.
+
+usage: test_run.py --folder BUILD/vgpu
+"""
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+FOLDER = ""
+
+
+def vgpu_run(*arguments, **variables):
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("VGPU_")}
+    environment.update(variables)
+    return subprocess.run([os.path.join(FOLDER, "vgpu-run"), *arguments], env=environment, capture_output=True,
+                          text=True, timeout=60)
+
+
+def program(name):
+    return os.path.join(FOLDER, "tests", name)
+
+
+class Runs(unittest.TestCase):
+    def test_says_what_ran(self):
+        done = vgpu_run("--cc", "80", program("basic"), "vector_add")
+        self.assertEqual((done.returncode, done.stdout), (0, "ok vector_add\n"))
+        self.assertRegex(done.stderr, r"^vgpu-run: 1 kernel ran on the virtual GPU \(avx(2|512)\)\n$")
+
+    def test_keeps_the_exit_status(self):
+        self.assertEqual(vgpu_run(program("bugs/null_pointer"), "bug").returncode, 3)
+        self.assertEqual(vgpu_run("--check", "race", program("bugs/race_shared"), "bug").returncode, 86)
+        self.assertEqual(vgpu_run(program("bugs/race_shared"), "bug").returncode, 0)  # nobody has asked
+
+    def test_passes_arguments_on(self):
+        done = vgpu_run("--check", "all", "--sched", "random:5", "--threads", "1", "--", program("basic"), "pooling")
+        self.assertEqual((done.returncode, done.stdout), (0, "ok pooling\n"))
+
+    def test_says_what_is_wrong(self):
+        for arguments, text in [((), "no program given"), (("./none",), "no program ./none"),
+                                (("--check",), "--check needs a value"), (("--fast",), "unknown option --fast"),
+                                (("/bin/true",), "compile with -cudart shared"), ((FOLDER + "/tests",), "not an exec")]:
+            done = vgpu_run(*arguments)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn(text, done.stderr)
+
+
+class Counters(unittest.TestCase):
+    def kernels(self, *arguments):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "a rather long name of a file.json")
+            self.assertEqual(vgpu_run("--count", path, "--cc", "80", *arguments).returncode, 0)
+            with open(path, encoding="utf-8") as file:
+                return json.load(file)["kernels"]
+
+    def test_vector_add(self):
+        kernel, = self.kernels(program("basic"), "vector_add")
+        memory = kernel["memory"]["global"]
+        self.assertEqual((memory["bytes_read"], memory["bytes_written"]), (800024, 400012))
+        self.assertEqual(kernel["flops"]["total"], 100003)
+        self.assertAlmostEqual(memory["sectors_per_load"], 4, delta=0.01)
+
+    def test_bank_conflicts(self):
+        plain, padded = self.kernels(program("basic"), "transposes")
+        self.assertGreater(plain["memory"]["shared"]["passes_per_load"], 16)
+        self.assertEqual(padded["memory"]["shared"]["passes_per_load"], 1)
+        self.assertEqual(padded["memory"]["shared"]["passes_per_store"], 1)
+
+    def test_divergence(self):
+        kernel, = self.kernels(program("control"), "divergent_loops")
+        self.assertGreater(kernel["divergent_branches"], 0)
+        self.assertLess(kernel["lanes_per_instruction"], 31)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", required=True)
+    FOLDER = os.path.abspath(parser.parse_args().folder)
+    sys.exit(not unittest.main(argv=sys.argv[:1], exit=False).result.wasSuccessful())
