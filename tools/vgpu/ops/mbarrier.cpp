@@ -232,8 +232,9 @@ Status mbarrier_test(Warp& w, const Inst& inst) {
                                                     : unpack(lanes<uint64_t>(w, inst.b)[lane]).odd;
     done |= static_cast<uint32_t>(barrier.odd != parity) << lane;
   }
-  // A phase that is over had, as a rule, arrivals of the whole warp: what its lanes did before is ordered for those that
-  // go on. (Which lanes arrived is not known here; a race among lanes that only wait can be missed.)
+  // A phase that is over had, as a rule, arrivals of the whole warp: what its lanes did before is ordered for
+  // those that go on. (Which lanes arrived is not known here; a race among lanes that only wait can be
+  // missed.)
   Observer* observer = w.block->launch->observer;
   if (observer != nullptr && done != 0) observer->warp_barrier(w, w.members);
   uint32_t* d = lanes<uint32_t>(w, inst.d);

@@ -40,7 +40,7 @@ cudaError_t Binary::load() {
     if (entry == nullptr) {
       report_line("no PTX for compute capability " + std::to_string(compute_capability() / 10) + "." +
                   std::to_string(compute_capability() % 10) +
-                  " in the program (nvcc -arch=compute_XX embeds it)");
+                  " in the program (nvcc -arch=compute_XX embeds it, but not with -rdc=true)");
       return error_ = cudaErrorNoKernelImageForDevice;
     }
     if (!entry->read(text)) {

@@ -93,6 +93,10 @@ TEST_CASE("uninitialised reads", "[uninit]") {
         "at offset 128 | kernel saxpy(float, float*, float*, int) | at dir/file.cu:2 | block (0,0,0) "
         "thread (8,0,0)"));
   }
+}
+
+TEST_CASE("uninitialised reads of global and local memory", "[uninit]") {
+  Words words(1, 64, kUninit);
   SECTION("global memory") {
     const auto access = [&](AccessKind kind, uint64_t offset) {
       words.access(0, 0, 0, 4, kind, Space::Global, offset);

@@ -103,7 +103,7 @@ TEST_CASE("registered host memory is a range like any other") {
   CHECK_FALSE(memory().unregister_host(begin));
 }
 
-TEST_CASE("the capacity is a limit; pinned memory does not count") {
+TEST_CASE("the capacity is a limit, pinned memory does not count") {
   const uint64_t used = memory().used();
   CHECK(allocate(memory().capacity() - used + 1) == 0);
   CHECK(allocate(~0ull) == 0);
