@@ -39,6 +39,7 @@ struct CellContext {
   uint64_t me = 0;           // time, block, warp, lane 0, no flags, all four bytes
   uint64_t limit = 0;        // smaller cells: before this launch, or before this block's last barrier
   uint64_t block_limit = 0;  // smaller cells of the same block are ordered before us
+  uint64_t known_limit = 0;  // smaller cells of other blocks were published to us
   uint64_t warp_limit = 0;   // smaller cells of the same warp are ordered before us
   uint32_t pc = 0;
 };

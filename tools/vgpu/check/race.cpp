@@ -178,6 +178,7 @@ void Race::access(Warp& warp, const Inst& inst, const Access& access, const Lane
   context.me = me(shadow, warp);
   context.block_limit = at(shadow.met);
   context.limit = shared ? context.block_limit : at(clock_.launch_begin());
+  context.known_limit = shared ? 0 : at(shadow.warps[warp.id].known.acquired + 1);
   context.warp_limit = at(std::max(shadow.warps[warp.id].synced, shadow.met));
   context.pc = pc;
   if (shared && !shadow.written) enter_logged_reads(request);

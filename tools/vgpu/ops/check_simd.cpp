@@ -139,10 +139,10 @@ inline Cell read_by(Cell old, Cell mine, const CellContext& c) {
       (old & Cell{check::kSeveralWarps}) | (old < static_cast<Cell>(c.warp_limit) ? 0 : lanes);
   const Cell warps =
       (x & static_cast<Cell>(check::kWarpMask)) != 0 ? static_cast<Cell>(check::kSeveralWarps) : in_warp;
-  const Cell in_block =
-      (old & Cell{check::kSeveralBlocks}) | (old < static_cast<Cell>(c.block_limit) ? 0 : warps);
-  const Cell flags =
-      (x & static_cast<Cell>(check::kBlockMask)) != 0 ? static_cast<Cell>(check::kSeveralBlocks) : in_block;
+  // A foreign reader that we know of (grid sync, an atomic counter) is no other reader any more.
+  const Cell foreign = old < static_cast<Cell>(c.known_limit) ? 0 : static_cast<Cell>(check::kSeveralBlocks);
+  const Cell in_block = (old & foreign) | (old < static_cast<Cell>(c.block_limit) ? 0 : warps);
+  const Cell flags = (x & static_cast<Cell>(check::kBlockMask)) != 0 ? foreign : in_block;
   const Cell kept = old < static_cast<Cell>(c.limit) ? 0 : flags;
   // Where other readers count as well, only the bytes that they read can be told to be shared.
   const Cell bytes = kept != 0 ? ~static_cast<Cell>(check::kBytesMask) | old : ~Cell{0};

@@ -149,8 +149,21 @@ TEST_CASE("global memory: grid synchronisation", "[race]") {
             grid_sync();
             for (uint32_t b = 0; b < 3; ++b) blocks.store(b, 1, 64 + 4 * b);
             grid_sync();
+            for (uint32_t b = 0; b < 3; ++b) blocks.load(b, 1, 64 + 4 * ((b + 1) % 3));
+            grid_sync();
+            for (uint32_t b = 0; b < 3; ++b) {  // reads again what the neighbour has read, then writes it
+              blocks.load(b, 1, 64 + 4 * b);
+              blocks.store(b, 1, 64 + 4 * b);
+            }
+            grid_sync();
           }
         }).empty());
+  CHECK(contains(findings([&] {
+                   blocks.load(0, 1, 128);  // no synchronisation between this and the write
+                   blocks.load(1, 1, 128);
+                   blocks.store(1, 1, 128);
+                 }),
+                 "race"));
   CHECK(contains(findings([&] {
                    blocks.store(0, 1, 64);
                    blocks.load(1, 1, 64);
