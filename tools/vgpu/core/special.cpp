@@ -284,7 +284,7 @@ Status run_dynamic_shared_address(Warp& w, const Inst& inst) {
 Status run_unsupported(Warp& w, const Inst& inst) {
   if (w.exec == 0) return Status::Next;
   const std::string& message = launch(w).program->messages[static_cast<size_t>(inst.imm)];
-  fault(w, inst, 719, static_cast<uint32_t>(__builtin_ctz(w.exec)), "%s", message.c_str());
+  fault(w, inst, 715, static_cast<uint32_t>(__builtin_ctz(w.exec)), "%s", message.c_str());
 }
 
 }  // namespace vgpu

@@ -20,6 +20,13 @@ __global__ void assert_small(int limit) {
 __global__ void trap_at(int thread) {
   if (int(threadIdx.x) == thread) asm volatile("trap;");
 }
+// A video instruction: PTX has it, the virtual GPU has not.
+__global__ void video_add(int from) {
+  int a = int(threadIdx.x), sum;
+  if (a >= from) return;
+  asm volatile("vadd.s32.s32.s32 %0, %1, %1;" : "=r"(sum) : "r"(a));
+  if (sum != 2 * a) asm volatile("trap;");
+}
 using Function = void (*)(int*);
 __global__ void jump_nowhere(const Function* f) {
   (*f)(nullptr);
@@ -121,6 +128,12 @@ void failed_assert() {
   assert_small<<<1, 64>>>(40);
   expect_sticky(710);
 }
+void illegal_instruction() {
+  video_add<<<1, 32>>>(0);
+  check_launch();  // nobody has reached it
+  video_add<<<1, 32>>>(32);
+  expect_sticky(715);
+}
 void misaligned() {
   int* p = nullptr;
   CHECK_CUDA(cudaMalloc(&p, 4000));
@@ -186,6 +199,7 @@ const Case kCases[] = {{"error_1_invalid_value", invalid_value},
                        {"error_700_past_the_end", illegal_address_past_the_end},
                        {"error_710_assert", failed_assert},
                        {"error_712_registered_twice", registered_twice},
+                       {"error_715_illegal_instruction", illegal_instruction},
                        {"error_716_misaligned", misaligned},
                        {"error_718_call_of_nothing", call_of_nothing},
                        {"error_719_trap", trapped},
