@@ -21,7 +21,7 @@ class Expectation:
         self.text, self.check, self.variables, self.status, self.error = None, "", {}, 0, None
         self.at = self.first = self.alternative = None
         self.file = os.path.basename(path)
-        self.lines = []
+        self.lines, self.kernels = [], set()
         with open(path, encoding="utf-8") as source:
             for number, line in enumerate(source, 1):
                 self.read_line(line.strip(), number)
@@ -29,6 +29,7 @@ class Expectation:
             raise SystemExit(f"{path}: needs // expect: and // status: comments")
 
     def read_line(self, line, number):
+        self.kernels.update(re.findall(r"__global__ void (?:__launch_bounds__\(\w+\) )?(\w+)\(", line))
         field = re.match(r"// (expect|check|set|status|error|at|first|or): (.*)", line)
         if re.search(r"// BUG\b", line):
             self.lines.append(number)
@@ -54,6 +55,11 @@ class Expectation:
         """Is this report line the one we want?"""
         where = self.at if schedule.startswith("random") else self.at or self.first
         if not re.search(self.text, line) or (where is not None and where not in line):
+            return False
+        named = re.search(r"\| kernel (?:.*::)?(\w+)\(", line)  # host-side findings name no kernel
+        if named is not None and named.group(1) not in self.kernels:
+            return False
+        if self.lines and named is None and "| at " in line:
             return False
         return not self.lines or any(re.search(rf"{re.escape(self.file)}:{n}\b", line) for n in self.lines)
 
