@@ -36,7 +36,7 @@ void check(cudaError_t error, const Site& site) {
                .what = "the device reports an error",
                .expected = "success",
                .got = got,
-               .hint = "cpm-doctor checks the device; CPM_CUDA_BLOCKING=1 names the failing kernel"});
+               .hint = "CPM_CUDA_BLOCKING=1 names the failing kernel"});
 }
 
 void check_launch(const Exec& exec, const Site& site) {
