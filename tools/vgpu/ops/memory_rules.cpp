@@ -9,6 +9,7 @@
 #include "core/lowering.h"
 #include "core/observe.h"
 #include "ops/memory_slow.h"
+#include "ops/rule_support.h"
 
 namespace vgpu {
 namespace {
@@ -17,6 +18,8 @@ using ptx::Instruction;
 using ptx::Operand;
 using ptx::Space;
 using ptx::Type;
+using rule::bits_type;
+using rule::is_signed;
 
 Space space_modifier(const Instruction& instruction) {
   for (std::string_view m : instruction.modifiers) {
@@ -39,25 +42,6 @@ uint32_t vector_width(const Instruction& instruction) {
   for (uint32_t n : {2u, 4u, 8u})
     if (instruction.has("v" + std::to_string(n))) return n;
   return 1;
-}
-
-Type bits_type(uint32_t bytes) {
-  switch (bytes) {
-    case 1:
-      return Type::B8;
-    case 2:
-      return Type::B16;
-    case 4:
-      return Type::B32;
-    case 8:
-      return Type::B64;
-    default:
-      return Type::B128;
-  }
-}
-
-bool is_signed(Type type) {
-  return type == Type::S8 || type == Type::S16 || type == Type::S32 || type == Type::S64;
 }
 
 std::vector<const Operand*> elements_of(const Operand& operand) {
