@@ -1,16 +1,16 @@
 // The counters as a table for people and as JSON for tests.
 //
 // JSON: {"version": 1, "kernels": [K, ...]}, kernels in order of their first launch. K:
-//   name, mangled                   strings
+//   name                            demangled
+//   mangled                         the symbol of the .entry in PTX
 //   launches, blocks, threads       of all launches together, as is everything below
 //   warp_instructions               executed by warps
 //   lane_instructions               executed by threads
 //   lanes_per_instruction           their quotient, at most 32
 //   mix                             {class: warp instructions}; classes: fp32_fma fp32_add fp32_mul
-//   fp32_special (div,
-//                                   sqrt, ex2 ...) fp32_other fp64 fp16 integer conversion move compare
-//                                   load_SPACE store_SPACE atomic async_copy matrix matrix_load shuffle
-//                                   barrier fence control other
+//                                   fp32_special (div, sqrt, ex2 ...) fp32_other fp64 fp16 integer conversion
+//                                   move compare load_SPACE store_SPACE atomic async_copy matrix matrix_load
+//                                   shuffle barrier fence control other
 //   flops                           {fp16, fp32, fp64, matrix, total}; a fused multiply-add counts 2
 //   matrix_operations               mma instructions executed by warps
 //   branches, divergent_branches    executed by warps; divergent: lanes went both ways
@@ -19,18 +19,16 @@
 //     load_requests, store_requests, atomic_requests     by warps
 //     bytes_read, bytes_written                          requested by lanes; atomics count in both
 //     global alone: load_sectors, store_sectors, atomic_sectors (32 bytes), sectors_per_load,
-//     sectors_per_store,
-//                   unique_bytes_read, unique_bytes_written (different bytes in a launch, launches added up)
+//                   sectors_per_store, unique_bytes_read, unique_bytes_written (different bytes in a launch,
+//                   launches added up)
 //     shared alone: load_passes, store_passes, atomic_passes, passes_per_load, passes_per_store (1 to 4 by
-//     width without
-//                   bank conflicts), unique_bytes
+//                   width without bank conflicts), unique_bytes
 //     local alone:  unique_bytes
 //   arithmetic_intensity            flops.total / bytes of the global sectors moved, cache ignored
-//   ideal_arithmetic_intensity      flops.total / unique bytes of global memory, the limit with a perfect
-//   cache instructions                    by pc, those that ran: {pc, text, file, line, place, class,
-//   executed, lanes,
-//                                   requests, bytes, sectors, passes, flops, divergent}; sectors and passes
-//                                   are sums
+//   ideal_arithmetic_intensity      flops.total / unique bytes of global memory: with a perfect cache
+//   instructions                    by pc, those that ran: {pc, text, file, line, place, class, executed,
+//                                   lanes, requests, bytes, sectors, passes, flops, divergent}; sectors and
+//                                   passes are sums
 // Quotients with nothing below the line are 0.
 #include <unistd.h>
 

@@ -59,6 +59,8 @@ class Counters(unittest.TestCase):
 
     def test_vector_add(self):
         kernel, = self.kernels(program("basic"), "vector_add")
+        self.assertRegex(kernel["name"], r"^\(anonymous namespace\)::add\(float const\*, float const\*, float\*, int\)$")
+        self.assertRegex(kernel["mangled"], r"^_ZN\d+_GLOBAL__N__\w*_8_basic_cu_\w+3addEPKf\w+Pfi$")
         memory = kernel["memory"]["global"]
         self.assertEqual((memory["bytes_read"], memory["bytes_written"]), (800024, 400012))
         self.assertEqual(kernel["flops"]["total"], 100003)
