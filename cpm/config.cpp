@@ -39,6 +39,19 @@ std::vector<std::string> section_names() {
   return names;
 }
 
+/// "train.steps (--steps)": a key that has a flag of its own in cpm-train carries it, for errors found after
+/// flags and files were merged.
+std::string key_and_flag(const std::string& key) {
+  constexpr const char* kFlags[] = {"device", "precision", "steps",   "epochs",
+                                    "batch",  "seed",      "threads", "checkpoint_every"};
+  const bool has = std::any_of(std::begin(kFlags), std::end(kFlags),
+                               [&](const char* name) { return key == std::string("train.") + name; });
+  if (!has) return key;
+  std::string flag = key.substr(std::string("train.").size());
+  std::replace(flag.begin(), flag.end(), '_', '-');
+  return key + " (--" + flag + ")";
+}
+
 /// The key that was probably meant: the right name in a wrong or missing section, else the nearest spelling.
 std::string nearest_key(const std::string& key) {
   const size_t dot = key.rfind('.');
@@ -243,7 +256,7 @@ std::string Config::to_toml() const {
 
 void Config::validate() const {
   Config copy = *this;
-  for (const KeyRow& row : key_table()) check_limits(row, row.field(copy), row.key);
+  for (const KeyRow& row : key_table()) check_limits(row, row.field(copy), key_and_flag(row.key));
   if (data.input % 8 != 0) {
     throw Error(ExitCode::Usage,
                 {.where = "data.input",

@@ -218,16 +218,23 @@ bool in_range(const Range& range, double number) {
   return std::isfinite(number) && above && below;
 }
 
+/// What is wrong with a key: its name belongs to it unless `where` says it already.
+std::string said(const KeyRow& row, const std::string& where, const char* alone, const char* predicate) {
+  return where.compare(0, row.key.size(), row.key) == 0 ? alone : row.key + " " + predicate;
+}
+
 void check_string(const KeyRow& row, const std::string& text, const std::string& where) {
   const Strings& strings = row.strings;
   const bool known = strings.choices.empty() ||
                      std::find(strings.choices.begin(), strings.choices.end(), text) != strings.choices.end();
   const bool utf8 = is_utf8(text);
   if (utf8 && known && (strings.accepts == nullptr || strings.accepts(text))) return;
-  const std::string near = known ? "" : kernels::nearest_name(text, strings.choices);
+  const bool guess = !known && strings.choices.size() > 1;  // "expected" names an only choice already
+  const std::string near = !guess ? "" : kernels::nearest_name(text, strings.choices);
   throw kernels::Error(kernels::ExitCode::Usage,
                        {.where = where,
-                        .what = row.key + (known ? " is not valid" : " has an unknown value"),
+                        .what = known ? said(row, where, "not valid", "is not valid")
+                                      : said(row, where, "unknown value", "has an unknown value"),
                         .expected = utf8 ? limits_text(row) : "text in UTF-8",
                         .got = quoted(text),
                         .hint = near.empty() ? "" : fmt::format("did you mean {}?", quoted(near))});
@@ -308,7 +315,7 @@ void check_limits(const KeyRow& row, const Field& field, const std::string& wher
     const std::string limits = limits_text(row);
     throw kernels::Error(kernels::ExitCode::Usage,
                          {.where = where,
-                          .what = row.key + " is out of range",
+                          .what = said(row, where, "out of range", "is out of range"),
                           .expected = (array ? "numbers " : "") + (limits.empty() ? "finite" : limits),
                           .got = text,
                           .hint = ""});

@@ -53,12 +53,21 @@ Batch view_batch(int n, int joints, int height, int width) {
   return batch;
 }
 
-Prediction to_prediction(const FullMaps& maps, const Crop& crop) {
+/// Where a crop comes from.
+struct Source {
+  Crop crop;
+  int width, height;  // of the picture
+};
+
+/// The crop reaches beyond the picture's edges; a joint that is found there is moved to the edge.
+Prediction to_prediction(const FullMaps& maps, const Source& source) {
   Prediction prediction;
   prediction.joints = maps.joints(&prediction.scores);
   for (Joint& joint : prediction.joints) {
     const double u = joint.x, v = joint.y;
-    crop.to_image(u, v, &joint.x, &joint.y);
+    source.crop.to_image(u, v, &joint.x, &joint.y);
+    joint.x = std::clamp(joint.x, 0.0, source.width - 1.0);
+    joint.y = std::clamp(joint.y, 0.0, source.height - 1.0);
   }
   return prediction;
 }
@@ -85,12 +94,12 @@ std::vector<Prediction> predict(StepRunner& runner, const Model& model, const Da
     const auto views_count = static_cast<int64_t>(views.size());
     // Always a full batch (the last one repeats its first person), so memory is planned once.
     Batch batch = view_batch(static_cast<int>(people * views_count), model.joints(), input, input);
-    std::vector<Crop> crops;
+    std::vector<Source> sources;
     for (int64_t i = 0; i < people; ++i) {
       const int64_t who = first + i < last ? first + i : first;
       const Image image = dataset.image(who);
       const Crop crop = person_crop(dataset.record(who).person, input);
-      crops.push_back(crop);
+      sources.push_back({crop, image.width, image.height});
       for (int64_t v = 0; v < views_count; ++v) {
         fill_view(image, zoomed(crop, views[static_cast<size_t>(v)]), static_cast<int>(i * views_count + v),
                   &batch);
@@ -104,7 +113,7 @@ std::vector<Prediction> predict(StepRunner& runner, const Model& model, const Da
         maps.add(stages.back().data() + (i * views_count + v) * map_size, view.zoom, view.flip,
                  dataset.schema());
       }
-      result.push_back(to_prediction(maps, crops[static_cast<size_t>(i)]));
+      result.push_back(to_prediction(maps, sources[static_cast<size_t>(i)]));
       result.back().image = dataset.record(first + i).name;
     }
     if (progress) progress(last);
@@ -120,7 +129,7 @@ Prediction predict_crop(StepRunner& runner, const Model& model, const Image& ima
   FullMaps maps(model.joints(), crop.height, crop.width);
   maps.add(stages.back().data(), 1.0, false, schema);
   if (stage_maps != nullptr) *stage_maps = std::move(stages);
-  return to_prediction(maps, crop);
+  return to_prediction(maps, {crop, image.width, image.height});
 }
 
 namespace {

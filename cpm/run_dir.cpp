@@ -240,14 +240,17 @@ void RunDir::start_metrics(int stages, int64_t keep_step) {
                    .got = lines.empty() ? "no header" : fmt::format("{}", fmt::join(lines[0], ",")),
                    .hint = "resume with the configuration in the run's run.toml"});
     }
-    const auto seconds =
-        static_cast<size_t>(std::find(columns.begin(), columns.end(), "seconds") - columns.begin());
+    const auto column = [&](const char* name) {
+      return static_cast<size_t>(std::find(columns.begin(), columns.end(), name) - columns.begin());
+    };
+    const size_t seconds = column("seconds"), loss = column("loss");
     for (size_t i = 1; i < lines.size(); ++i) {
       const auto numbers = parse_row(lines[i], columns.size());
       if (!numbers || !((*numbers)[0] <= static_cast<double>(keep_step))) continue;
       csv_text += csv_line(lines[i]);
       jsonl_text += json_line(columns, lines[i]);
       seconds_so_far_ = (*numbers)[seconds];
+      last_loss_ = (*numbers)[loss];
     }
   }
   engine::write_text(csv, csv_text);
@@ -284,6 +287,13 @@ void RunDir::write_status(const std::string& state, int64_t step, int64_t steps)
   }
 }
 
+std::string RunDir::state() const {
+  std::error_code error;
+  if (!fs::exists(path_ / "status.json", error)) return "";
+  const Json json = Json::parse(engine::read_text(path_ / "status.json", kMetricsLimit), nullptr, false);
+  return json.is_object() && json.contains("state") && json["state"].is_string() ? json["state"] : Json("");
+}
+
 void RunDir::write_env(const std::vector<std::string>& argv,
                        const std::map<std::string, std::string>& extra) {
   utsname system{};
@@ -303,6 +313,17 @@ void RunDir::write_env(const std::vector<std::string>& argv,
                {"argv", argv},
                {"extra", Json::object()}};
   for (const auto& [key, value] : extra) json["extra"][key] = value;
+  std::error_code error;
+  if (fs::exists(path_ / "env.json", error)) {
+    // The run keeps how it began; what went on with it is told after that.
+    const Json before = Json::parse(engine::read_text(path_ / "env.json", kMetricsLimit), nullptr, false);
+    if (before.is_object() && before.contains("argv")) {
+      Json resumes = before.value("resumes", Json::array());
+      resumes.push_back(json);
+      json = before;
+      json["resumes"] = resumes;
+    }
+  }
   engine::write_text(path_ / "env.json", json_text(json));
 }
 

@@ -38,13 +38,17 @@ class RunDir {
   /// Starts metrics files: writes the header, or, when resuming, cuts rows of steps above `keep_step`
   /// (metrics.csv's own columns are checked against `stages`).
   void start_metrics(int stages, int64_t keep_step);
-  /// Seconds in the last kept row, 0 where there is none: so `seconds` goes on over resumes.
+  /// Seconds in the last kept row, 0 where there is none: so `seconds` goes on over resumes. Its loss too.
   double seconds_so_far() const { return seconds_so_far_; }
+  double last_loss() const { return last_loss_; }
+  /// The state of status.json ("running", "finished", ...), empty where it cannot be read.
+  std::string state() const;
   /// Appends one row to both files. A full disk warns on stderr once per failure; training goes on.
   void append(const MetricsRow& row);
   /// Replaces status.json: {"state", "step", "steps", "pid", "heartbeat", ...}.
   void write_status(const std::string& state, int64_t step, int64_t steps);
-  /// env.json: version, compiler, instruction set, processors, memory, host OS, argv, data descriptions.
+  /// env.json: version, compiler, instruction set, processors, memory, host OS, argv, data descriptions. Where
+  /// it exists (a resumed run) the same is appended to its "resumes" instead.
   void write_env(const std::vector<std::string>& argv, const std::map<std::string, std::string>& extra);
   /// Appends a line to train.log (and nothing else).
   void log(const std::string& line);
@@ -54,7 +58,7 @@ class RunDir {
 
   std::filesystem::path path_;
   int stages_ = 0;
-  double seconds_so_far_ = 0;
+  double seconds_so_far_ = 0, last_loss_ = 0;
 };
 
 /// Rows of a metrics.csv (any columns), for the report: column name -> values.

@@ -64,6 +64,7 @@ class Trainer {
 
  private:
   void open();
+  bool nothing_to_do();
   void prepare();
   void loop();
   StepResult make_step(Batch batch, int64_t step);
@@ -85,7 +86,9 @@ class Trainer {
   TrainOutcome outcome_;
   int64_t first_step_ = 0, total_ = 0;
   int64_t saved_step_ = -1;
+  bool nothing_to_do_ = false;
   double seconds_before_ = 0;
+  double waited_before_ = 0;  // for data, when start_ was taken
   Clock::time_point start_, last_shown_;
   std::vector<Prediction> predictions_;
 };
@@ -118,6 +121,15 @@ void Trainer::open() {
   outcome_.run = dir_->path();
 }
 
+/// A finished run that is resumed for no more steps stays as it is.
+bool Trainer::nothing_to_do() {
+  if (!request_.resume || first_step_ < total_ || dir_->state() != "finished") return false;
+  outcome_.loss = dir_->last_loss();
+  console_.line(fmt::format("done      the run had finished after {} steps: {}; --steps M goes on to step M",
+                            first_step_, (dir_->path() / "report.html").string()));
+  return true;
+}
+
 void Trainer::prepare() {
   console_.line(fmt::format("run       {}", dir_->path().string()));
   engine::remove_stale_temporaries(dir_->path());
@@ -132,10 +144,15 @@ void Trainer::prepare() {
     if (first_step_ == 0 && !request_.weights.empty()) net_.model->take_weights(request_.weights);
   }
   if (!request_.resume && !request_.weights.empty()) checkpoint(true);
-  engine::write_text(dir_->path() / "run.toml", config_.to_toml());
-  dir_->write_env(request_.argv, {{"data", data_.description}, {"val", data_.val_description}});
   dir_->start_metrics(static_cast<int>(config_.model.stages), first_step_);
   seconds_before_ = dir_->seconds_so_far();
+  outcome_.steps = first_step_;
+  outcome_.seconds = seconds_before_;
+  outcome_.loss = dir_->last_loss();
+  nothing_to_do_ = nothing_to_do();
+  if (nothing_to_do_) return;
+  engine::write_text(dir_->path() / "run.toml", config_.to_toml());
+  dir_->write_env(request_.argv, {{"data", data_.description}, {"val", data_.val_description}});
   if (data_.train && data_.val) {
     outcome_.mean_pose =
         mean_pose_pck(*data_.train, *data_.val, static_cast<int>(config_.data.input), 0.2).mean;
@@ -148,6 +165,7 @@ StepResult Trainer::make_step(Batch batch, int64_t step) {
     print_header(config_, data_, &net_, tensors, &console_);
     write_plan(*dir_, net_.runner->plan().chosen());
     last_shown_ = start_ = Clock::now();
+    waited_before_ = data_.source->seconds_waited();
   }
   const StepResult result = net_.runner->gradients(tensors, config_.train.intermediate_supervision);
   if (!std::isfinite(result.loss) || result.non_finite > 0) diverged(result, step);
@@ -211,7 +229,7 @@ void Trainer::show(const MetricsRow& row) {
           "step {}/{}  loss {:.4g}  stage/dead{}  grad {:.3g}  lr {:.2g}  {:.1f} img/s  data wait {:.0f}%  "
           "ETA {}",
           row.step, total_, row.loss, stages, row.grad_norm, row.lr, made * data_.source->batch_size() / run,
-          100 * data_.source->seconds_waited() / run,
+          100 * (data_.source->seconds_waited() - waited_before_) / run,
           duration_text(run / made * static_cast<double>(total_ - row.step))),
       edge || since >= kLogSeconds);
 }
@@ -250,6 +268,7 @@ void Trainer::loop() {
   dir_->write_status("running", first_step_, total_);
   Clock::time_point heartbeat = Clock::now();
   last_shown_ = start_ = Clock::now();
+  waited_before_ = data_.source->seconds_waited();
   for (int64_t step = first_step_ + 1; step <= total_; ++step) {
     Batch batch = first_batch_ ? *std::exchange(first_batch_, std::nullopt) : data_.source->next(step - 1);
     const std::vector<double> plateau = batch_plateau(batch, static_cast<int>(config_.model.stages));
@@ -298,8 +317,7 @@ void Trainer::finish() {
 TrainOutcome Trainer::run() {
   open();
   prepare();
-  outcome_.steps = first_step_;
-  outcome_.seconds = seconds_before_;
+  if (nothing_to_do_) return outcome_;
   try {
     loop();
     finish();

@@ -159,7 +159,10 @@ int run(int argc, char** argv) {
     fmt::print("{}\n", json.text());
   } else {
     fmt::print("{} written to {}\n",
-               f.raw_input ? "heat maps" : fmt::format("{} pictures", predictions.size()), f.out);
+               f.raw_input
+                   ? "heat maps"
+                   : fmt::format("{} picture{}", predictions.size(), predictions.size() == 1 ? "" : "s"),
+               f.out);
   }
   return 0;
 }

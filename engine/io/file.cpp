@@ -73,8 +73,10 @@ std::string missing_hint(const fs::path& path) {
     names.push_back(it->path().filename().string());
   }
   std::sort(names.begin(), names.end());
-  const std::string nearest = kernels::nearest_name(path.filename().string(), names);
-  return nearest.empty() ? "check the path" : "did you mean " + (folder / nearest).string() + "?";
+  const std::string name = path.filename().string(), nearest = kernels::nearest_name(name, names);
+  // A folder holds many names: one that shares half its letters is chance.
+  const bool close = 3 * static_cast<size_t>(kernels::edit_distance(name, nearest)) <= name.size();
+  return nearest.empty() || !close ? "check the path" : "did you mean " + (folder / nearest).string() + "?";
 }
 
 [[noreturn]] void fail_open_for_reading(const fs::path& path, int error) {

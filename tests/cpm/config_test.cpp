@@ -346,7 +346,7 @@ TEST_CASE("config: validate checks what flags set and what no single key shows")
   CHECK(contains(line([](Config& c) { c.train.steps = 5, c.train.epochs = 0.5; }),
                  "train.steps: steps and epochs are both given"));
   CHECK(line([](Config& c) { c.train.batch = -3; }) ==
-        "train.batch: train.batch is out of range | expected: 1-65536 | got: -3");
+        "train.batch (--batch): out of range | expected: 1-65536 | got: -3");
   CHECK(!line([](Config& c) { c.train.device = "tpu"; }).empty());
   CHECK(!line([](Config& c) { c.optim.lr = std::numeric_limits<double>::quiet_NaN(); }).empty());
 }

@@ -2,6 +2,7 @@
 shapes, and numbers that are found again by other means."""
 
 import json
+import struct
 import math
 import shutil
 
@@ -203,9 +204,11 @@ class Eval(Case):
             size = max(max(xs) - min(xs), max(ys) - min(ys)) / 200
             one = self.folder / f"one{i}"
             self.ok("cpm-infer", "--weights", self.weights, "--out", one, "--center", center, "--scale", f"{size:.17g}",
-                    self.folder / "images" / f"im{i + 1:04}.png")
+                    image := self.folder / "images" / f"im{i + 1:04}.png")
+            width, height = struct.unpack(">II", image.read_bytes()[16:24])  # PNG's IHDR
             found = json.loads((one / "keypoints.json").read_text(encoding="utf-8"))[0]["keypoints"]
             for a, b in zip(found, self.predictions(out)[i]["keypoints"]):
+                self.assertTrue(0 <= a[0] <= width - 1 and 0 <= a[1] <= height - 1, a)  # never outside the picture
                 self.assertLess(max(abs(p - q) for p, q in zip(a, b)), 0.01)
 
     def test_flip_and_scales(self):

@@ -188,8 +188,12 @@ class Bits(Case):
 
     def test_finished_run_is_left_as_it_is(self):
         run = self.train("done")
-        subprocess.run(command("cpm-train", "--resume", run), capture_output=True, timeout=LIMIT, check=True)
+        kept = {name: (run / name).read_bytes() for name in ("report.html", "env.json", "run.toml", "metrics.csv")}
+        again = subprocess.run(command("cpm-train", "--resume", run), capture_output=True, timeout=LIMIT, check=True,
+                               text=True)
+        self.assertIn(f"had finished after {STEPS} steps", again.stdout)
         self.check_finished(run)
+        self.assertEqual(kept, {name: (run / name).read_bytes() for name in kept})
 
     def test_resume_for_more_steps(self):
         """--steps may grow on resume; the result is that of the longer training."""
@@ -200,6 +204,9 @@ class Bits(Case):
         subprocess.run(command("cpm-train", "--resume", out, "--steps", STEPS), capture_output=True, timeout=LIMIT,
                        check=True)
         self.check_finished(out)
+        env = json.loads((out / "env.json").read_text())
+        self.assertIn("12", env["argv"])  # how the run began
+        self.assertEqual([len(r["argv"]) for r in env["resumes"]], [5])
 
 
 if __name__ == "__main__":
