@@ -47,8 +47,8 @@ class RunDir {
   void append(const MetricsRow& row);
   /// Replaces status.json: {"state", "step", "steps", "pid", "heartbeat", ...}.
   void write_status(const std::string& state, int64_t step, int64_t steps);
-  /// env.json: version, compiler, instruction set, processors, memory, host OS, argv, data descriptions. Where
-  /// it exists (a resumed run) the same is appended to its "resumes" instead.
+  /// env.json: version, compiler, instruction set, processors, memory, host OS, argv, data descriptions.
+  /// Where it exists (a resumed run) the same is appended to its "resumes" instead.
   void write_env(const std::vector<std::string>& argv, const std::map<std::string, std::string>& extra);
   /// Appends a line to train.log (and nothing else).
   void log(const std::string& line);

@@ -2,7 +2,6 @@
 shapes, and numbers that are found again by other means."""
 
 import json
-import struct
 import math
 import shutil
 
@@ -205,7 +204,7 @@ class Eval(Case):
             one = self.folder / f"one{i}"
             self.ok("cpm-infer", "--weights", self.weights, "--out", one, "--center", center, "--scale", f"{size:.17g}",
                     image := self.folder / "images" / f"im{i + 1:04}.png")
-            width, height = struct.unpack(">II", image.read_bytes()[16:24])  # PNG's IHDR
+            width, height = png_size(image)
             found = json.loads((one / "keypoints.json").read_text(encoding="utf-8"))[0]["keypoints"]
             for a, b in zip(found, self.predictions(out)[i]["keypoints"]):
                 self.assertTrue(0 <= a[0] <= width - 1 and 0 <= a[1] <= height - 1, a)  # never outside the picture
