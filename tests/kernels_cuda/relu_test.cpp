@@ -39,3 +39,22 @@ TEST_CASE("cuda relu: as the CPU") {
     }
   }
 }
+
+// Counted by tests/tools/cuda_counters_relu.py.
+TEST_CASE("count relu: forward", "[.count]") {
+  CudaDevice cuda;
+  const std::vector<float> x(64 * 46 * 46, 0.5F);
+  DeviceBuffer<float> x_on_device(cuda, x), y(cuda, x.size());
+  kernels::relu_kernels<float>(Backend::Cuda).forward(cuda.exec, std::ssize(x), x_on_device.data(), y.data());
+  REQUIRE(same_bits(y.values(), x));
+}
+
+TEST_CASE("count relu: backward", "[.count]") {
+  CudaDevice cuda;
+  const std::vector<float> y(64 * 46 * 46, 0.5F);
+  DeviceBuffer<float> y_on_device(cuda, y), dx(cuda, y.size());
+  kernels::relu_kernels<float>(Backend::Cuda)
+      .backward(cuda.exec, std::ssize(y), y_on_device.data(), y_on_device.data(), dx.data(),
+                GradMode::Overwrite);
+  REQUIRE(same_bits(dx.values(), y));
+}
