@@ -183,8 +183,18 @@ bool Clock::ordered_write(const Warp& warp, uint32_t lane, uint64_t cell) const 
   return ordered(warp, lane, cell, (cell & kUnknownLane) != 0);
 }
 
-// A cell knows its last reader alone. Where others read too, the flags say so, and what orders the last
-// reader is taken to order them.
+// Has the lane met another one of its warp at a bar.warp.sync of some lanes since the last one of all?
+bool Clock::has_met_some(const BlockShadow& shadow, const WarpClock& clock, uint32_t lane) const {
+  if (!clock.lanes) return false;
+  const Time since = std::max(clock.synced, shadow.met);
+  for (uint32_t other = 0; other < kLanes; ++other)
+    if (other != lane && clock.lanes->seen[lane][other] >= since) return true;
+  return false;
+}
+
+// A cell knows one reader alone. Where others read too, the flags say so, and what orders that reader is
+// taken to order them. Where that reader is this lane itself, a bar.warp.sync of some lanes is taken to order
+// them.
 bool Clock::ordered_read(const Warp& warp, uint32_t lane, uint64_t cell) const {
   const BlockShadow& shadow = *warp.block->race;
   const WarpClock& clock = shadow.warps[warp.id];
@@ -196,8 +206,9 @@ bool Clock::ordered_read(const Warp& warp, uint32_t lane, uint64_t cell) const {
   }
   if (time < shadow.met) return true;
   if ((cell & kSeveralWarps) != 0 && !shadow.partial) return false;
-  if ((cell & kSeveralLanes) != 0 && warp_of(cell) == warp.id && time >= clock.synced) {
-    return clock.lanes != nullptr;
+  if ((cell & kSeveralLanes) != 0 && warp_of(cell) == warp.id && time >= clock.synced &&
+      lane_of(cell) == lane) {
+    return has_met_some(shadow, clock, lane);
   }
   return ordered(warp, lane, cell, false);
 }

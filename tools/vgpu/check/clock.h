@@ -113,6 +113,7 @@ class Clock {
 
  private:
   bool ordered(const Warp& warp, uint32_t lane, uint64_t cell, bool any_lane) const;
+  bool has_met_some(const BlockShadow& shadow, const WarpClock& clock, uint32_t lane) const;
   bool released(uint64_t block, uint32_t warp, Time time, Time acquired) const;
   Known known(const BlockShadow& shadow, uint32_t warp) const;
 

@@ -52,13 +52,14 @@ struct Run {
   bool same;  // equal addresses; a run of one lane is not `same`
 };
 
-// Words [first, first + words) of a run: word j belongs to lane + (j >> shift).
+// Words [first, first + words) of a run: word j belongs to lane + (j >> shift) and, where several lanes
+// access every word, to the lane that many further on, too.
 struct Span {
   uint64_t first;
   uint32_t words;
   uint32_t lane;
   uint32_t shift;
-  bool several;  // every word is accessed by more than one lane
+  uint32_t further;  // 0: to that lane alone
 };
 
 // Where the shadow of addresses [begin, begin + size) stands; others have none and count as written.

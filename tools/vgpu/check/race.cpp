@@ -53,10 +53,12 @@ uint32_t spans_of(const Access& access, const LaneRuns& lanes, uint64_t base, ui
     if (offset >= extent || bytes > extent - offset) continue;
     const uint32_t length = static_cast<uint32_t>(bytes / 4);
     if (kept != 0 && out[kept - 1].first == offset / 4 && out[kept - 1].words == length) {
-      out[kept - 1].several = true;  // the same words again, as where both half-warps read one row
+      // The same words again, as where both half-warps read one row.
+      out[kept - 1].further = run.lane - out[kept - 1].lane;
       continue;
     }
-    out[kept++] = Span{offset / 4, length, run.lane, run.same ? 31 : lane_shift, run.same};
+    const uint32_t further = run.same ? run.lanes - 1u : 0u;
+    out[kept++] = Span{offset / 4, length, run.lane, run.same ? 31 : lane_shift, further};
   }
   return kept;
 }
@@ -309,7 +311,7 @@ void Race::mark_small(const Request& request, uint64_t word, uint64_t bytes, uin
   } else {
     CellContext one = context;
     one.me &= ~kBytesMask;
-    const Span span{word, 1, lane, 31, false};
+    const Span span{word, 1, lane, 31, 0};
     const uint64_t common = cell & bytes;
     kernels_.read_spans(request.cells, one, &span, 1);
     const bool others = (cell & (kSeveralLanes | kSeveralWarps | kSeveralBlocks)) != 0;
@@ -319,7 +321,10 @@ void Race::mark_small(const Request& request, uint64_t word, uint64_t bytes, uin
 
 void Race::look_closely(const Request& request, const Span& span, bool is_write) {
   for (uint32_t j = 0; j < span.words; ++j) {
-    look_at_word(request, span.first + j, kBytesMask, span.lane + (j >> span.shift), is_write, false);
+    const uint32_t lane = span.lane + (j >> span.shift);
+    look_at_word(request, span.first + j, kBytesMask, lane, is_write, false);
+    if (span.further == 0) continue;
+    look_at_word(request, span.first + j, kBytesMask, lane + span.further, is_write, false);
   }
 }
 

@@ -63,13 +63,21 @@ std::string Race::describe(const Request& request, uint64_t word, uint32_t lane,
     const bool shared = request.access.space == ptx::Space::Shared;
     return shared ? name : "block " + triple(block_index, launch.grid) + " " + name;
   };
+  // A cell names one thread; others that did the same are on record as flags alone.
+  const uint64_t others = earlier_write ? kUnknownLane : kSeveralLanes | kSeveralWarps | kSeveralBlocks;
+  const bool several = (cell & others) != 0;
   // The cell has the low bits of the block's index; the others are taken to be the same.
   constexpr uint64_t kLow = kBlockMask >> kBlockShift;
   const uint64_t other_block = (block.linear_index & ~kLow) | (cell >> kBlockShift & kLow);
-  std::string text = std::string("race: ") + (earlier_write ? "write" : "read") + " by " +
-                     thread(other_block, warp_of(cell), lane_of(cell)) + " and " +
-                     (is_write ? "write" : "read") + " by " +
-                     thread(block.linear_index, request.warp.id, lane);
+  const std::string earlier = thread(other_block, warp_of(cell), lane_of(cell));
+  const std::string later = thread(block.linear_index, request.warp.id, lane);
+  std::string text = std::string("race: ") + (earlier_write ? "write" : "read") + " by ";
+  if (!several) {
+    text += earlier;
+  } else {
+    text += earlier == later ? "other threads" : "several threads, among them " + earlier + ",";
+  }
+  text += std::string(" and ") + (is_write ? "write" : "read") + " by " + later;
   if (request.access.space == ptx::Space::Shared) {
     text += " of shared offset " + std::to_string(word * 4);
   } else {
@@ -79,8 +87,8 @@ std::string Race::describe(const Request& request, uint64_t word, uint32_t lane,
   if (pc < program.code.size() && program.code[pc].source < program.sources.size()) {
     const ptx::Instruction* source = program.sources[program.code[pc].source].instruction;
     if (source != nullptr) {
-      text += std::string("; the ") + (earlier_write ? "write" : "read") + " was at " +
-              place(*program.module, *source);
+      text += std::string(several ? "; one such " : "; the ") + (earlier_write ? "write" : "read") +
+              " was at " + place(*program.module, *source);
     }
   }
   return text;

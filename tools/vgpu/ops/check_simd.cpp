@@ -101,6 +101,11 @@ inline Cell first_thread(const CellContext& c, const Span& span) {
   return static_cast<Cell>(c.me) + (static_cast<Cell>(span.lane) << check::kLaneShift);
 }
 
+// The other one where several lanes access the same words; the reader that cells remember.
+inline Cell further_thread(const CellContext& c, const Span& span) {
+  return first_thread(c, span) + (static_cast<Cell>(span.further) << check::kLaneShift);
+}
+
 // Is the write cell `old` before an access by the thread in `mine`? No branches.
 inline bool write_is_past(Cell old, Cell mine, const CellContext& c) {
   constexpr Cell kOwn = static_cast<Cell>(check::kThreadMask | check::kInFlight);
@@ -182,7 +187,7 @@ inline Summary summary_of(const Cells& cells, const CellContext& c, const Span& 
   const __m256i limit = _mm256_set1_epi64x(static_cast<Cell>(c.limit));
   const __m256i block_limit = _mm256_set1_epi64x(static_cast<Cell>(c.block_limit));
   const __m256i warp_limit = _mm256_set1_epi64x(static_cast<Cell>(c.warp_limit));
-  const Cell first = first_thread(c, span);
+  const Cell first = further_thread(c, span);
   __m256i mine = _mm256_setr_epi64x(first, thread_at(first, 1, span.shift), thread_at(first, 2, span.shift),
                                     thread_at(first, 3, span.shift));
   const __m256i four_words = _mm256_set1_epi64x(thread_at(0, 4, span.shift));
@@ -217,7 +222,7 @@ inline Summary summary_of(const Cells& cells, const CellContext& c, const Span& 
               (all_have(check::kSeveralWarps) && in_block) ||
               (all_have(check::kSeveralLanes) && signs(early_in_warp) == 0 &&
                none_foreign(check::kBlockMask | check::kWarpMask)) ||
-              (signs(early_in_warp) == 0 && !span.several && none_foreign(kSameReader));
+              (signs(early_in_warp) == 0 && span.further == 0 && none_foreign(kSameReader));
   s.of_other_warps = in_block && none_foreign(check::kSeveralBlocks) && all_have(check::kBytesMask) &&
                      _mm256_testz_si256(own, own) != 0;
   return s;
@@ -239,11 +244,11 @@ inline bool read_word(const Cells& cells, const CellContext& c, const Span& span
   const Cell written = static_cast<Cell>(cells.writes[span.first]);
   uint64_t& cell = cells.reads[span.first];
   if (written < static_cast<Cell>(c.limit) && is_settled(static_cast<Cell>(cell), c)) return true;
-  const Cell mine = first_thread(c, span);
-  const Cell several = span.several ? static_cast<Cell>(check::kSeveralLanes) : 0;
+  const Cell mine = further_thread(c, span);
+  const Cell several = span.further != 0 ? static_cast<Cell>(check::kSeveralLanes) : 0;
   cell = static_cast<uint64_t>(read_by(static_cast<Cell>(cell), mine, c) | several);
   cells.read_pcs[span.first] = c.pc;
-  return write_is_past(written, mine, c);
+  return write_is_past(written, mine, c) && write_is_past(written, first_thread(c, span), c);
 }
 
 // Any number of words, whatever their cells say.
@@ -252,13 +257,15 @@ bool read_words(const Cells& cells, const CellContext& c, const Span& span) {
   Cell* __restrict reads = reinterpret_cast<Cell*>(cells.reads + span.first);
   uint32_t* __restrict pcs = cells.read_pcs + span.first;
   const CellContext context = c;
-  const Cell me = first_thread(c, span);
+  const Cell me = further_thread(c, span);
   const uint32_t words = span.words, shift = span.shift;
-  const Cell several = span.several ? static_cast<Cell>(check::kSeveralLanes) : 0;
+  const Cell several = span.further != 0 ? static_cast<Cell>(check::kSeveralLanes) : 0;
+  const Cell before = me - first_thread(c, span);
   Cell bad = 0;
   for (uint32_t j = 0; j < words; ++j) {
     const Cell mine = thread_at(me, j, shift);
     bad |= write_is_past(writes[j], mine, context) ? 0 : 1;
+    bad |= write_is_past(writes[j], mine - before, context) ? 0 : 1;
     reads[j] = read_by(reads[j], mine, context) | several;
   }
   for (uint32_t j = 0; j < words; ++j) pcs[j] = context.pc;
@@ -269,7 +276,7 @@ bool read_words(const Cells& cells, const CellContext& c, const Span& span) {
 void set_reads(const Cells& cells, const CellContext& c, const Span& span, uint64_t flags) {
   Cell* __restrict reads = reinterpret_cast<Cell*>(cells.reads + span.first);
   uint32_t* __restrict pcs = cells.read_pcs + span.first;
-  const Cell me = first_thread(c, span) | static_cast<Cell>(flags);
+  const Cell me = further_thread(c, span) | static_cast<Cell>(flags);
   const uint32_t words = span.words, shift = span.shift, pc = c.pc;
   for (uint32_t j = 0; j < words; ++j) reads[j] = thread_at(me, j, shift);
   for (uint32_t j = 0; j < words; ++j) pcs[j] = pc;
@@ -284,7 +291,7 @@ inline bool read_span(const Cells& cells, const CellContext& c, const Span& span
   if (summary.of_other_warps) {
     set_reads(cells, c, span, check::kSeveralWarps);
   } else if (all_past(cells, c, span)) {
-    set_reads(cells, c, span, span.several ? check::kSeveralLanes : 0);
+    set_reads(cells, c, span, span.further != 0 ? check::kSeveralLanes : 0);
   } else {
     return read_words(cells, c, span);
   }
@@ -296,13 +303,14 @@ bool may_write(const Cells& cells, const CellContext& c, const Span& span) {
   const Cell* __restrict writes = reinterpret_cast<const Cell*>(cells.writes + span.first);
   const Cell* __restrict reads = reinterpret_cast<const Cell*>(cells.reads + span.first);
   const CellContext context = c;
-  const Cell me = first_thread(c, span);
+  const Cell me = further_thread(c, span);
   const uint32_t words = span.words, shift = span.shift;
+  const Cell before = me - first_thread(c, span);
   Cell bad = 0;
   for (uint32_t j = 0; j < words; ++j) {
-    const Cell mine = thread_at(me, j, shift);
-    bad |= write_is_past(writes[j], mine, context) ? 0 : 1;
-    bad |= read_is_past(reads[j], mine, context) ? 0 : 1;
+    const Cell mine = thread_at(me, j, shift), first = mine - before;
+    bad |= write_is_past(writes[j], mine, context) && write_is_past(writes[j], first, context) ? 0 : 1;
+    bad |= read_is_past(reads[j], mine, context) && read_is_past(reads[j], first, context) ? 0 : 1;
   }
   return bad == 0;
 }
@@ -312,7 +320,7 @@ void write_span(const Cells& cells, const CellContext& c, const Span& span) {
   Cell* __restrict writes = reinterpret_cast<Cell*>(cells.writes + span.first);
   uint64_t* __restrict reads = cells.reads + span.first;
   uint32_t* __restrict pcs = cells.write_pcs + span.first;
-  const Cell me = first_thread(c, span) | (span.several ? static_cast<Cell>(check::kUnknownLane) : 0);
+  const Cell me = first_thread(c, span) | (span.further != 0 ? static_cast<Cell>(check::kUnknownLane) : 0);
   const uint32_t words = span.words, shift = span.shift, pc = c.pc;
   for (uint32_t j = 0; j < words; ++j) writes[j] = thread_at(me, j, shift);
   for (uint32_t j = 0; j < words; ++j) reads[j] = 0;

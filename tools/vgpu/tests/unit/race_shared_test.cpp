@@ -69,6 +69,19 @@ TEST_CASE("shared memory: lockstep is no order, bar.warp.sync is", "[race]") {
             words.write(0, 0, 0);
           }).empty());
   }
+  SECTION("a warp's sync does not order other warps") {
+    CHECK(contains(findings([&] {
+                     words.write(0, 3, 0);
+                     words.observer.warp_barrier(words.warp(0, 0), ~0u);
+                     words.observer.warp_barrier(words.warp(0, 1), ~0u);
+                     words.read(1, 3, 0);
+                   }),
+                   "race: write"));
+  }
+}
+
+TEST_CASE("shared memory: bar.warp.sync of some lanes", "[race]") {
+  Words words;
   SECTION("some lanes synchronise, along a chain") {
     CHECK(findings([&] {
             words.write(0, 3, 0);
@@ -85,14 +98,34 @@ TEST_CASE("shared memory: lockstep is no order, bar.warp.sync is", "[race]") {
                    }),
                    "race: write"));
   }
-  SECTION("a warp's sync does not order other warps") {
+  SECTION("of several readers, one has met the writer") {
+    words.observer.warp_barrier(words.warp(0, 0), 0x3);
     CHECK(contains(findings([&] {
+                     words.read(0, 0, 0);
+                     words.read(0, 2, 0);
+                     words.observer.warp_barrier(words.warp(0, 0), 0xA);
                      words.write(0, 3, 0);
-                     words.observer.warp_barrier(words.warp(0, 0), ~0u);
-                     words.observer.warp_barrier(words.warp(0, 1), ~0u);
-                     words.read(1, 3, 0);
                    }),
-                   "race: write"));
+                   "race: read by several threads, among them thread (2,0,0), and write by thread (3,0,0)"));
+  }
+  SECTION("the last reader has met the writer") {
+    CHECK(findings([&] {
+            words.read(0, 0, 0);
+            words.observer.warp_barrier(words.warp(0, 0), 0x5);
+            words.read(0, 2, 0);
+            words.observer.warp_barrier(words.warp(0, 0), 0xC);
+            words.write(0, 3, 0);
+          }).empty());
+  }
+  SECTION("a sync of some lanes before one of all is of no account") {
+    words.observer.warp_barrier(words.warp(0, 0), 0x3);
+    words.observer.warp_barrier(words.warp(0, 0), ~0u);
+    CHECK(contains(findings([&] {
+                     words.read(0, 0, 0);
+                     words.read(0, 1, 0);
+                     words.write(0, 1, 0);
+                   }),
+                   "race: read by other threads and write by thread (1,0,0)"));
   }
 }
 
@@ -130,7 +163,7 @@ TEST_CASE("shared memory: whole warps at once", "[race]") {
                      all(1, 2, AccessKind::Load, strided(base + 64, 0), Pattern::Uniform, 4);
                      all(0, 1, AccessKind::Store, strided(base, 4), Pattern::Contiguous, 4);
                    }),
-                   "of shared offset 64; the read was at dir/file.cu:2"));
+                   "of shared offset 64; one such read was at dir/file.cu:2"));
   }
   SECTION("reduction without __syncwarp") {
     CHECK(contains(findings([&] {
@@ -144,6 +177,49 @@ TEST_CASE("shared memory: whole warps at once", "[race]") {
             all(0, 1, AccessKind::Store, strided(base, 0), Pattern::Uniform, 4);
             all(0, 2, AccessKind::Load, strided(base, 0), Pattern::Uniform, 4);
           }).empty());
+  }
+}
+
+TEST_CASE("shared memory: all lanes at one word", "[race]") {
+  Words words;
+  const auto all = [&](uint32_t pc, AccessKind kind) {
+    Access a = an_access(Space::Shared, kind);
+    a.pattern = Pattern::Uniform;
+    words.tell(words.warp(0, 0), pc, a, strided(words.shared(0), 0));
+  };
+  const uint32_t lane = GENERATE(0u, 7u, 31u);
+  const bool is_synced = GENERATE(false, true);
+  const std::string thread = "thread (" + std::to_string(lane) + ",0,0)";
+  const auto sync = [&] {
+    if (is_synced) words.observer.warp_barrier(words.warp(0, 0), ~0u);
+  };
+  SECTION("they read what one of them has written") {
+    const std::string found = findings([&] {
+      words.write(0, lane, 0);
+      sync();
+      all(2, AccessKind::Load);
+    });
+    CHECK(found.empty() == is_synced);
+    CHECK((is_synced || contains(found, "race: write by " + thread + " and read by ")));
+  }
+  SECTION("one of them writes what they have read") {
+    const std::string found = findings([&] {
+      all(2, AccessKind::Load);
+      sync();
+      words.write(0, lane, 0);
+    });
+    CHECK(found.empty() == is_synced);
+    CHECK((is_synced || contains(found, " and write by " + thread)));
+    CHECK_FALSE(contains(found, "read by " + thread));
+  }
+  SECTION("they write what one of them has read") {
+    const std::string found = findings([&] {
+      words.read(0, lane, 0);
+      sync();
+      all(1, AccessKind::Store);
+    });
+    CHECK(found.empty() == is_synced);
+    CHECK((is_synced || contains(found, "race: read by " + thread + " and write by ")));
   }
 }
 
