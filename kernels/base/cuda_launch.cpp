@@ -27,6 +27,7 @@ bool is_machines_fault(cudaError_t error) {
 
 void check(cudaError_t error, const Site& site) {
   if (error == cudaSuccess) return;
+  (void)cudaGetLastError();  // it is told here; the next check must not find it again
   std::string sizes;
   for (const auto& [name, value] : site.sizes) sizes += fmt::format(" {} {}", name, value);
   const std::string got =
@@ -37,6 +38,10 @@ void check(cudaError_t error, const Site& site) {
                .expected = "success",
                .got = got,
                .hint = "CPM_CUDA_BLOCKING=1 names the failing kernel"});
+}
+
+void use_device(int device) {
+  check(cudaSetDevice(device), {"set device", {{"device", device}}});
 }
 
 void check_launch(const Exec& exec, const Site& site) {

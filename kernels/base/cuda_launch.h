@@ -22,6 +22,8 @@ struct Site {
 
 /// Throws where `error` is one: DeviceUnavailable for what the machine lacks, Internal for the rest.
 void check(cudaError_t error, const Site& site);
+/// Makes `device` the thread's current one: launches, allocations and copies go to it.
+void use_device(int device);
 /// check() of the launch just made; remembers the site's name for errors that surface later.
 void check_launch(const Exec& exec, const Site& site);
 /// Name of the kernel launched last, "none" before the first.
@@ -41,6 +43,7 @@ inline uint32_t blocks_for(int64_t count, int64_t size) {
 template <class... Parameters, class... Arguments>
 void launch(const Exec& exec, const Site& site, dim3 grid, dim3 block, size_t shared,
             void (*kernel)(Parameters...), Arguments... arguments) {
+  use_device(exec.device);
   if (shared > 48 * 1024) {
     check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared)),
           site);

@@ -10,11 +10,16 @@ namespace {
 
 using cuda::check;
 using cuda::stream_of;
+using cuda::use_device;
+
+cudaEvent_t event_of(void* event) {
+  return static_cast<cudaEvent_t>(event);
+}
 
 class CudaRuntime final : public DeviceRuntime {
  public:
   void* allocate(int device, size_t bytes) override {
-    check(cudaSetDevice(device), {"set device", {{"device", device}}});
+    use_device(device);
     void* memory = nullptr;
     const cudaError_t error = cudaMalloc(&memory, bytes);
     if (error == cudaErrorMemoryAllocation) {
@@ -36,33 +41,70 @@ class CudaRuntime final : public DeviceRuntime {
   }
   void release_staging(void* memory) override { (void)cudaFreeHost(memory); }
   size_t free_memory(int device) override {
-    check(cudaSetDevice(device), {"set device", {{"device", device}}});
+    use_device(device);
     size_t free = 0, total = 0;
     check(cudaMemGetInfo(&free, &total), {"memory info"});
     return free;
   }
   void copy(const Exec& exec, void* to, const void* from, size_t bytes) override {
+    if (bytes == 0) return;
+    use_device(exec.device);
     check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, stream_of(exec)),
           {"copy", {{"bytes", static_cast<int64_t>(bytes)}}});
   }
   void zero(const Exec& exec, void* to, size_t bytes) override {
+    if (bytes == 0) return;
+    use_device(exec.device);
     check(cudaMemsetAsync(to, 0, bytes, stream_of(exec)), {"zero", {{"bytes", static_cast<int64_t>(bytes)}}});
   }
   void synchronize(const Exec& exec) override {
+    use_device(exec.device);
     check(cudaStreamSynchronize(stream_of(exec)), {cuda::last_kernel()});
   }
   void* create_stream(int device) override {
-    check(cudaSetDevice(device), {"set device", {{"device", device}}});
+    use_device(device);
     cudaStream_t stream = nullptr;
     check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), {"create stream"});
     return stream;
   }
+  void synchronize_device(int device) override {
+    use_device(device);
+    check(cudaDeviceSynchronize(), {cuda::last_kernel()});
+  }
   void destroy_stream(void* stream) override { (void)cudaStreamDestroy(static_cast<cudaStream_t>(stream)); }
+  void* create_event(int device) override {
+    use_device(device);
+    cudaEvent_t event = nullptr;
+    check(cudaEventCreate(&event), {"create event"});
+    return event;
+  }
+  void destroy_event(void* event) override { (void)cudaEventDestroy(event_of(event)); }
+  void record(const Exec& exec, void* event) override {
+    use_device(exec.device);
+    check(cudaEventRecord(event_of(event), stream_of(exec)), {"record event"});
+  }
+  void wait(const Exec& exec, void* event) override {
+    use_device(exec.device);
+    check(cudaStreamWaitEvent(stream_of(exec), event_of(event)), {"wait for event"});
+  }
+  double milliseconds(void* from, void* to) override {
+    float time = 0;
+    check(cudaEventElapsedTime(&time, event_of(from), event_of(to)), {"elapsed time"});
+    return time;
+  }
   bool begin_recording(const Exec& exec) override {
+    use_device(exec.device);
     check(cudaStreamBeginCapture(stream_of(exec), cudaStreamCaptureModeThreadLocal), {"begin capture"});
     return true;
   }
+  void abandon_recording(const Exec& exec) override {
+    cudaGraph_t graph = nullptr;
+    (void)cudaStreamEndCapture(stream_of(exec), &graph);
+    if (graph != nullptr) (void)cudaGraphDestroy(graph);
+    (void)cudaGetLastError();
+  }
   void* end_recording(const Exec& exec) override {
+    use_device(exec.device);
     cudaGraph_t graph = nullptr;
     check(cudaStreamEndCapture(stream_of(exec), &graph), {"end capture"});
     cudaGraphExec_t ready = nullptr;
@@ -72,6 +114,7 @@ class CudaRuntime final : public DeviceRuntime {
     return ready;
   }
   void replay(const Exec& exec, void* recording) override {
+    use_device(exec.device);
     check(cudaGraphLaunch(static_cast<cudaGraphExec_t>(recording), stream_of(exec)), {"launch graph"});
   }
   void destroy_recording(void* recording) override {

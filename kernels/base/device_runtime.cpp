@@ -18,7 +18,14 @@ constexpr std::align_val_t kAlign{256};
 
 class CpuRuntime final : public DeviceRuntime {
  public:
-  void* allocate(int, size_t bytes) override { return ::operator new(bytes, kAlign); }
+  void* allocate(int, size_t bytes) override {
+    if (void* memory = ::operator new(bytes, kAlign, std::nothrow)) return memory;
+    throw Error(ExitCode::DeviceUnavailable, {.where = "CPU",
+                                              .what = "not enough memory",
+                                              .expected = fmt::format("{} MiB", bytes >> 20),
+                                              .got = fmt::format("{} MiB free", free_memory(0) >> 20),
+                                              .hint = "use a smaller --batch, data.input or model.width"});
+  }
   void release(int, void* memory) override { ::operator delete(memory, kAlign); }
   void* allocate_staging(size_t bytes) override { return allocate(0, bytes); }
   void release_staging(void* memory) override { release(0, memory); }
@@ -32,9 +39,16 @@ class CpuRuntime final : public DeviceRuntime {
     if (bytes > 0) std::memset(to, 0, bytes);
   }
   void synchronize(const Exec&) override {}
+  void synchronize_device(int) override {}
   void* create_stream(int) override { return nullptr; }
   void destroy_stream(void*) override {}
+  void* create_event(int) override { return nullptr; }
+  void destroy_event(void*) override {}
+  void record(const Exec&, void*) override {}
+  void wait(const Exec&, void*) override {}
+  double milliseconds(void*, void*) override { return 0; }
   bool begin_recording(const Exec&) override { return false; }
+  void abandon_recording(const Exec&) override {}
   void* end_recording(const Exec&) override { return nullptr; }
   void replay(const Exec&, void*) override { CPM_CHECK(false, "the CPU records nothing"); }
   void destroy_recording(void*) override {}

@@ -29,13 +29,24 @@ class DeviceRuntime {
   /// Waits for everything in exec's stream; errors of kernels surface here, with the name of the last one
   /// launched.
   virtual void synchronize(const Exec& exec) = 0;
+  /// Waits for every stream of the device.
+  virtual void synchronize_device(int device) = 0;
 
   virtual void* create_stream(int device) = 0;
   virtual void destroy_stream(void* stream) = 0;
 
+  /// A mark in a stream's work: record() sets it behind what exec's stream holds, wait() makes exec's stream
+  /// wait for it, milliseconds() is the time between two marks that have been reached (0 on the CPU).
+  virtual void* create_event(int device) = 0;
+  virtual void destroy_event(void* event) = 0;
+  virtual void record(const Exec& exec, void* event) = 0;
+  virtual void wait(const Exec& exec, void* event) = 0;
+  virtual double milliseconds(void* from, void* to) = 0;
+
   /// Between begin and end, work given to exec's stream is recorded instead of run; replay() runs it as a
-  /// whole. Backends that cannot record return false from begin.
+  /// whole. Backends that cannot record return false from begin. abandon_recording() after an error.
   virtual bool begin_recording(const Exec& exec) = 0;
+  virtual void abandon_recording(const Exec& exec) = 0;
   virtual void* end_recording(const Exec& exec) = 0;
   virtual void replay(const Exec& exec, void* recording) = 0;
   virtual void destroy_recording(void* recording) = 0;
