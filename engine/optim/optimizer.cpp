@@ -4,6 +4,9 @@
 
 namespace engine {
 
+using kernels::AdamSegment;
+using kernels::SgdSegment;
+
 Optimizer::Optimizer(ParameterStore& store, const OptimizerOptions& options,
                      std::vector<ParameterScale> scales)
     : store_(&store), options_(options), scales_(std::move(scales)) {
@@ -15,28 +18,59 @@ Optimizer::Optimizer(ParameterStore& store, const OptimizerOptions& options,
 }
 
 void Optimizer::step(const kernels::Exec& exec, double lr) {
+  CPM_CHECK(exec.backend == kernels::Backend::Cpu, "step() on {}", kernels::backend_name(exec.backend));
+  segments_.resize(segments_bytes());
+  prepare(lr, segments_.data());
+  launch(exec, segments_.data());
+}
+
+size_t Optimizer::segments_bytes() const {
+  return kernels::visit_dtype(store_->dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const bool adam = options_.kind == OptimizerOptions::Kind::Adam;
+    return scales_.size() * (adam ? sizeof(AdamSegment<T>) : sizeof(SgdSegment<T>));
+  });
+}
+
+void Optimizer::prepare(double lr, void* segments) {
   ++steps_;
   kernels::visit_dtype(store_->dtype(), [&](auto zero) {
     using T = decltype(zero);
-    const auto& kernel = kernels::optim_kernels<T>(exec.backend);
     for (size_t i = 0; i < scales_.size(); ++i) {
       const Parameter& p = store_->all()[i];
+      const kernels::Segment segment{p.offset, p.shape.count()};
       const double rate = lr * scales_[i].lr, decay = options_.weight_decay * scales_[i].decay;
       if (options_.kind == OptimizerOptions::Kind::Adam) {
-        kernel.adam(exec, p.shape.count(),
-                    {.lr = rate,
-                     .beta1 = options_.beta1,
-                     .beta2 = options_.beta2,
-                     .eps = options_.eps,
-                     .decay = decay,
-                     .step = steps_},
-                    p.grad.data<T>(), first_.data<T>() + p.offset, second_.data<T>() + p.offset,
-                    p.value.data<T>());
+        static_cast<AdamSegment<T>*>(segments)[i] =
+            kernels::adam_segment<T>(segment, {.lr = rate,
+                                               .beta1 = options_.beta1,
+                                               .beta2 = options_.beta2,
+                                               .eps = options_.eps,
+                                               .decay = decay,
+                                               .step = steps_});
       } else {
-        kernel.sgd(exec, p.shape.count(),
-                   {.lr = rate, .momentum = options_.momentum, .decay = decay, .first = steps_ == 1},
-                   p.grad.data<T>(), first_.data<T>() + p.offset, p.value.data<T>());
+        static_cast<SgdSegment<T>*>(segments)[i] = kernels::sgd_segment<T>(
+            segment, {.lr = rate, .momentum = options_.momentum, .decay = decay, .first = steps_ == 1});
       }
+    }
+  });
+}
+
+void Optimizer::launch(const kernels::Exec& exec, const void* segments) const {
+  kernels::visit_dtype(store_->dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const auto count = static_cast<int64_t>(scales_.size());
+    const auto& kernel = kernels::optim_kernels<T>(exec.backend);
+    kernels::OptimArrays<T> arrays{.count = store_->flat_count(),
+                                   .g = store_->flat_grad().data<T>(),
+                                   .m = first_.data<T>(),
+                                   .w = store_->flat_value().data<T>()};
+    if (options_.kind == OptimizerOptions::Kind::Adam) {
+      arrays.v = second_.data<T>();
+      kernel.adam(exec, {static_cast<const AdamSegment<T>*>(segments), count}, arrays);
+    } else {
+      if (options_.momentum == 0) arrays.m = nullptr;
+      kernel.sgd(exec, {static_cast<const SgdSegment<T>*>(segments), count}, arrays);
     }
   });
 }

@@ -3,6 +3,7 @@
 // with 2x).
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -28,8 +29,16 @@ class Optimizer {
   /// One scale per parameter, in the store's order. The store must outlive the optimiser.
   Optimizer(ParameterStore& store, const OptimizerOptions& options, std::vector<ParameterScale> scales);
 
-  /// One update of every parameter from its gradient.
+  /// One update of every parameter from its gradient, on the CPU: prepare and launch.
   void step(const kernels::Exec& exec, double lr);
+
+  /// The two halves of a step, for devices: prepare() counts the step and writes what it does to each
+  /// parameter to host memory (`segments_bytes()` of it, 16-byte aligned); launch() updates the parameters by
+  /// those bytes, by then in memory of exec's backend. A launch reads nothing else that changes from step to
+  /// step, so a copy and a launch that were recorded once serve every step.
+  size_t segments_bytes() const;
+  void prepare(double lr, void* segments);
+  void launch(const kernels::Exec& exec, const void* segments) const;
 
   /// Updates made so far.
   int64_t steps() const { return steps_; }
@@ -43,7 +52,8 @@ class Optimizer {
   OptimizerOptions options_;
   std::vector<ParameterScale> scales_;
   int64_t steps_ = 0;
-  Tensor first_, second_;  // momentum or m; v (Adam)
+  Tensor first_, second_;            // momentum or m; v (Adam)
+  std::vector<std::byte> segments_;  // of step()
 };
 
 }  // namespace engine

@@ -23,17 +23,21 @@ bool is_machines_fault(cudaError_t error) {
          error == cudaErrorInvalidDevice || error == cudaErrorDevicesUnavailable;
 }
 
+std::string place(const Site& site) {
+  std::string text = fmt::format("CUDA {}", site.kernel);
+  for (const auto& [name, value] : site.sizes) text += fmt::format(" {} {}", name, value);
+  return text;
+}
+
 }  // namespace
 
 void check(cudaError_t error, const Site& site) {
   if (error == cudaSuccess) return;
   (void)cudaGetLastError();  // it is told here; the next check must not find it again
-  std::string sizes;
-  for (const auto& [name, value] : site.sizes) sizes += fmt::format(" {} {}", name, value);
   const std::string got =
       fmt::format("{} ({}): {}", cudaGetErrorName(error), static_cast<int>(error), cudaGetErrorString(error));
   throw Error(is_machines_fault(error) ? ExitCode::DeviceUnavailable : ExitCode::Internal,
-              {.where = fmt::format("CUDA {}{}", site.kernel, sizes),
+              {.where = place(site),
                .what = "the device reports an error",
                .expected = "success",
                .got = got,
@@ -42,6 +46,15 @@ void check(cudaError_t error, const Site& site) {
 
 void use_device(int device) {
   check(cudaSetDevice(device), {"set device", {{"device", device}}});
+}
+
+void require(bool holds, const char* promise, const Site& site) {
+  if (holds) return;
+  throw Error(ExitCode::Internal, {.where = place(site),
+                                   .what = "the caller broke a promise",
+                                   .expected = promise,
+                                   .got = "",
+                                   .hint = ""});
 }
 
 void check_launch(const Exec& exec, const Site& site) {

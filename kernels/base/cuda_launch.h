@@ -24,6 +24,8 @@ struct Site {
 void check(cudaError_t error, const Site& site);
 /// Makes `device` the thread's current one: launches, allocations and copies go to it.
 void use_device(int device);
+/// Internal error that names the launch unless the caller kept the `promise` ("16-byte aligned arrays").
+void require(bool holds, const char* promise, const Site& site);
 /// check() of the launch just made; remembers the site's name for errors that surface later.
 void check_launch(const Exec& exec, const Site& site);
 /// Name of the kernel launched last, "none" before the first.

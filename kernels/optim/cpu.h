@@ -6,9 +6,9 @@
 namespace kernels::cpu {
 
 template <class T>
-void sgd(const Exec& exec, int64_t count, const SgdStep& step, const T* g, T* m, T* w);
+void sgd(const Exec& exec, SegmentTable<SgdSegment<T>> table, const OptimArrays<T>& arrays);
 
 template <class T>
-void adam(const Exec& exec, int64_t count, const AdamStep& step, const T* g, T* m, T* v, T* w);
+void adam(const Exec& exec, SegmentTable<AdamSegment<T>> table, const OptimArrays<T>& arrays);
 
 }  // namespace kernels::cpu

@@ -153,6 +153,24 @@ TEST_CASE("optimizer: state by name, one number per weight, and a resumed step e
   }
 }
 
+TEST_CASE("optimizer: a step in two halves equals a step") {
+  tests::Cpu cpu;
+  for (const auto kind : {OptimizerOptions::Kind::Sgd, OptimizerOptions::Kind::Adam}) {
+    ParameterStore store = make_store(), other = make_store();
+    Optimizer whole(store, {.kind = kind}, kScales), halves(other, {.kind = kind}, kScales);
+    std::vector<std::byte> segments(halves.segments_bytes());
+    for (int step = 1; step <= 3; ++step) {
+      set_gradient(store, step);
+      set_gradient(other, step);
+      whole.step(cpu.exec, rate_of(step));
+      halves.prepare(rate_of(step), segments.data());
+      CHECK(halves.steps() == step);
+      halves.launch(cpu.exec, segments.data());
+      CHECK(copy(store.flat_value()) == copy(other.flat_value()));
+    }
+  }
+}
+
 TEST_CASE("optimizer: a scale is missing") {
   ParameterStore store = make_store();
   CHECK(tests::thrown_by([&] { Optimizer(store, {}, {{1, 1}}); }).code == kernels::ExitCode::Internal);

@@ -3,6 +3,7 @@
 
 #include <limits>
 
+#include "kernels/base/error.h"
 #include "tests/support/cpu_kernels.h"
 
 namespace {
@@ -43,6 +44,19 @@ const std::vector<float> kMomentum32 = {-0x1.4e79d8p-4F, 0x1.1271e8p-3F, 0x1.312
 const std::vector<double> kMomentum64 = {-0x1.4e79d86c6ea29p-4, 0x1.1271ebff569c8p-3, 0x1.3123b11d08ae6p-2,
                                          0x1.942216800b0c8p+0, -0x1.199aee1d1001bp+1};
 
+/// One step on the whole of arrays of `count` elements.
+template <class T>
+void adam_step(Cpu& cpu, int64_t count, const AdamStep& step, const T* g, T* m, T* v, T* w) {
+  const auto segment = kernels::adam_segment<T>({0, count}, step);
+  kernels::optim_kernels<T>(Backend::Cpu).adam(cpu.exec, {&segment, 1}, {count, g, m, v, w});
+}
+
+template <class T>
+void sgd_step(Cpu& cpu, int64_t count, const SgdStep& step, const T* g, T* m, T* w) {
+  const auto segment = kernels::sgd_segment<T>({0, count}, step);
+  kernels::optim_kernels<T>(Backend::Cpu).sgd(cpu.exec, {&segment, 1}, {count, g, m, nullptr, w});
+}
+
 constexpr AdamStep kPlainAdam{.lr = 1e-2};
 constexpr AdamStep kOtherAdam{.lr = 1e-2, .beta1 = 0.4, .beta2 = 0.95, .eps = 1e-6, .decay = 0.1};
 constexpr SgdStep kPlainSgd{.lr = 0.1};
@@ -70,8 +84,7 @@ void adam_as_pytorch(AdamStep step, const std::vector<T>& expected) {
   GuardedBuffer<T> w(cast<T>(kStart)), m(std::vector<T>(kWeights, 0)), v(std::vector<T>(kWeights, 0));
   for (step.step = 1; step.step <= kSteps; ++step.step) {
     const GuardedBuffer<T> g(cast<T>(kGradients[step.step - 1]));
-    kernels::optim_kernels<T>(Backend::Cpu)
-        .adam(cpu.exec, kWeights, step, g.data(), m.data(), v.data(), w.data());
+    adam_step<T>(cpu, kWeights, step, g.data(), m.data(), v.data(), w.data());
   }
   check_close(w.values(), expected);
   CHECK((w.guards_intact() && m.guards_intact() && v.guards_intact()));
@@ -85,7 +98,7 @@ void sgd_as_pytorch(SgdStep step, const std::vector<T>& expected) {
     const GuardedBuffer<T> g(cast<T>(kGradients[t]));
     step.first = t == 0;
     T* momentum = step.momentum == 0 ? nullptr : m.data();
-    kernels::optim_kernels<T>(Backend::Cpu).sgd(cpu.exec, kWeights, step, g.data(), momentum, w.data());
+    sgd_step<T>(cpu, kWeights, step, g.data(), momentum, w.data());
   }
   check_close(w.values(), expected);
   CHECK((w.guards_intact() && m.guards_intact()));
@@ -120,7 +133,6 @@ double largest_error(int64_t count, bool use_adam) {
   GuardedBuffer<T> w(reals<T>(random, count)), m(std::vector<T>(w.size(), 0)), v(std::vector<T>(w.size(), 0));
   std::vector<Recurrence> truth;
   for (const T weight : w) truth.push_back({weight});
-  const auto& optim = kernels::optim_kernels<T>(Backend::Cpu);
   for (int t = 1; t <= 20; ++t) {
     const GuardedBuffer<T> g(reals<T>(random, count));
     AdamStep adam = kPlainAdam;
@@ -128,9 +140,9 @@ double largest_error(int64_t count, bool use_adam) {
     SgdStep sgd = kMomentumSgd;
     sgd.first = t == 1;
     if (use_adam) {
-      optim.adam(cpu.exec, count, adam, g.data(), m.data(), v.data(), w.data());
+      adam_step<T>(cpu, count, adam, g.data(), m.data(), v.data(), w.data());
     } else {
-      optim.sgd(cpu.exec, count, sgd, g.data(), m.data(), w.data());
+      sgd_step<T>(cpu, count, sgd, g.data(), m.data(), w.data());
     }
     for (size_t i = 0; i < truth.size(); ++i) use_adam ? truth[i].adam(adam, g[i]) : truth[i].sgd(sgd, g[i]);
   }
@@ -174,9 +186,47 @@ TEST_CASE("optim: same bits for any number of threads") {
   const auto g = reals<float>(random, kCount), start = reals<float>(random, kCount);
   require_same_for_any_threads([&](Cpu& cpu) {
     std::vector<float> w = start, m(w.size()), v(w.size());
-    const auto& optim = kernels::optim_kernels<float>(Backend::Cpu);
-    optim.adam(cpu.exec, kCount, kOtherAdam, g.data(), m.data(), v.data(), w.data());
-    optim.sgd(cpu.exec, kCount, kMomentumSgd, g.data(), m.data(), w.data());
+    adam_step(cpu, kCount, kOtherAdam, g.data(), m.data(), v.data(), w.data());
+    sgd_step(cpu, kCount, kMomentumSgd, g.data(), m.data(), w.data());
     return w;
   });
+}
+
+TEST_CASE("optim: each segment takes its own step, and the gaps stay") {
+  Cpu cpu;
+  std::mt19937 random(73);
+  // Several in one span, one over three spans, one that begins where a span does, an empty one.
+  const std::vector<kernels::Segment> segments = {{16, 5},      {32, 48},   {96, 0},
+                                                  {112, 70001}, {98304, 3}, {98320, 40}};
+  const int64_t count = 98400;
+  const auto g = reals<float>(random, count), start = reals<float>(random, count);
+  const auto zeros = std::vector<float>(start.size(), 0);
+  GuardedBuffer<float> w(start), m(zeros), v(zeros), plain(start);
+  std::vector<float> expected_w = start, expected_m = zeros, expected_v = zeros, expected_plain = start;
+  std::vector<kernels::AdamSegment<float>> adam;
+  std::vector<kernels::SgdSegment<float>> sgd;
+  for (const kernels::Segment& segment : segments) {
+    AdamStep a = kOtherAdam;
+    a.lr = 0.01 * static_cast<double>(1 + adam.size());
+    const SgdStep s{.lr = a.lr, .decay = a.lr};
+    adam.push_back(kernels::adam_segment<float>(segment, a));
+    sgd.push_back(kernels::sgd_segment<float>(segment, s));
+    const int64_t at = segment.begin;
+    adam_step(cpu, segment.count, a, &g[at], &expected_m[at], &expected_v[at], &expected_w[at]);
+    sgd_step<float>(cpu, segment.count, s, &g[at], nullptr, &expected_plain[at]);
+  }
+  const auto& optim = kernels::optim_kernels<float>(Backend::Cpu);
+  const auto size = static_cast<int64_t>(segments.size());
+  optim.adam(cpu.exec, {adam.data(), size}, {count, g.data(), m.data(), v.data(), w.data()});
+  optim.sgd(cpu.exec, {sgd.data(), size}, {count, g.data(), nullptr, nullptr, plain.data()});
+  CHECK(same_bits(w.values(), expected_w));
+  CHECK(same_bits(m.values(), expected_m));
+  CHECK(same_bits(v.values(), expected_v));
+  CHECK(same_bits(plain.values(), expected_plain));
+  CHECK((w.guards_intact() && m.guards_intact() && v.guards_intact() && plain.guards_intact()));
+}
+
+TEST_CASE("optim: a segment off its boundary is refused") {
+  CHECK_THROWS_AS(kernels::adam_segment<float>({8, 4}, kPlainAdam), kernels::Error);
+  CHECK_THROWS_AS(kernels::sgd_segment<float>({24, 4}, kPlainSgd), kernels::Error);
 }
