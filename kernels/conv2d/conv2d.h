@@ -1,11 +1,12 @@
-// The contract of a convolution algorithm and the list of all of them (table.cpp): best first, the reference
-// last. Tests, benchmarks and the planner iterate the list; nobody writes a switch over algorithms.
-// Tensors are contiguous NCHW, weights KCRS (= OIHW); T is float or double.
+// The contract of a convolution algorithm and the list of all of them (table.cpp): each backend's best first,
+// its reference last. Tests, benchmarks and the planner iterate the list; nobody writes a switch over
+// algorithms. Tensors are contiguous NCHW, weights KCRS (= OIHW); T is float or double.
 #pragma once
 
 #include <span>
 #include <string>
 
+#include "kernels/base/backend.h"
 #include "kernels/base/exec.h"
 #include "kernels/base/types.h"
 #include "kernels/conv2d/problem.h"
@@ -23,6 +24,7 @@ struct ConvOperands {
   T* y = nullptr;         // [N, K, P, Q], always overwritten
   T* dx = nullptr;        // [N, C, H, W], by GradMode
   T* dw = nullptr;        // [K, C, R, S], by GradMode
+  bool relu = false;      // fprop writes relu(conv + b), bit for bit what kernels/relu makes of y
 };
 
 /// One algorithm. A row that cannot do a problem says why; it never falls back silently.
@@ -39,7 +41,8 @@ struct ConvRow {
               const ConvOperands<T>& operands, GradMode mode);
 };
 
-/// All rows for an element type, best first; the last one is the readable reference and supports everything.
+/// All rows for an element type, backend by backend, each best first; the last one of a backend is its
+/// readable reference and supports everything.
 template <class T>
 std::span<const ConvRow<T>> conv_rows();
 template <>
@@ -48,13 +51,13 @@ template <>
 std::span<const ConvRow<double>> conv_rows<double>();
 
 /// The fixed rule: the first row of exec's backend that supports the problem. No clock, so runs are
-/// reproducible.
+/// reproducible. DeviceUnavailable where this build has no rows of that backend and type.
 template <class T>
 const ConvRow<T>& choose_conv_row(const Exec& exec, const ConvProblem& problem, Direction direction) {
   for (const ConvRow<T>& row : conv_rows<T>()) {
     if (row.backend == exec.backend && row.supports(exec, problem, direction).empty()) return row;
   }
-  return conv_rows<T>().back();
+  no_backend("convolution", exec.backend);
 }
 
 }  // namespace kernels

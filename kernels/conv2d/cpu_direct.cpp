@@ -155,6 +155,7 @@ struct Call {
   float* out;       // y, dx or dw
   bool turned;      // dgrad: w is turned and its channels exchanged
   bool add;
+  bool relu;  // fprop
 
   template <class T>
   T* at(size_t offset) const {
@@ -238,6 +239,7 @@ void correlate_chunk(const Call& call, int64_t first, const DirectSpan* spans, i
            .out_plane = plane,
            .bias = call.b == nullptr ? nullptr : call.b + k,
            .add = call.add || part > 0,
+           .relu = call.relu && part + 1 == c_blocks.parts,
            .spans = spans,
            .span_count = span_count});
     }
@@ -353,7 +355,8 @@ void run(const Exec& exec, const ConvProblem& problem, Direction direction, cons
                          : dgrad ? t.dx
                                  : t.dw,
                   .turned = dgrad,
-                  .add = !fprop && mode == GradMode::Accumulate};
+                  .add = !fprop && mode == GradMode::Accumulate,
+                  .relu = fprop && t.relu};
   make_taps(call);
   for (int64_t first = 0; first < plan.c.N; first += plan.group) {
     const int64_t images = std::min(plan.group, plan.c.N - first);

@@ -27,6 +27,7 @@ struct CorrelateJob {
   int64_t out_plane;
   const float* bias;  // [k_count] or null; read only where `add` is false
   bool add;           // add to what is in out
+  bool relu;          // then make negative values 0
   const DirectSpan* spans;
   int64_t span_count;
 };

@@ -7,7 +7,8 @@
 namespace kernels {
 namespace {
 
-/// Adds a tile's sums to the bias or to what is there, and stores the lanes that the span owns.
+/// Adds a tile's sums to the bias or to what is there, and stores the lanes that the span owns, perhaps
+/// through the ReLU.
 template <int kLanes>
 CPM_INLINE void finish_span(const CorrelateJob& job, const typename Simd<kLanes>::Vector& sum, int64_t k,
                             const DirectSpan& span) {
@@ -21,12 +22,18 @@ CPM_INLINE void finish_span(const CorrelateJob& job, const typename Simd<kLanes>
     } else {
       old += start;
     }
-    S::store(old + sum, out);
+    old += sum;
+    const typename S::Vector zero = {};
+    if (job.relu) old = old < zero ? zero : old;
+    S::store(old, out);
     return;
   }
   float lanes[kLanes];
   S::store(sum, lanes);
-  for (int32_t i = span.lane_begin; i < span.lane_end; ++i) out[i] = (job.add ? out[i] : start) + lanes[i];
+  for (int32_t i = span.lane_begin; i < span.lane_end; ++i) {
+    const float value = (job.add ? out[i] : start) + lanes[i];
+    out[i] = job.relu && value < 0.0f ? 0.0f : value;
+  }
 }
 
 /// One tile: kRows output channels x kSpans spans; only the first `used` spans are stored.

@@ -1,7 +1,7 @@
 // The readable convolution, any stride and padding, float or double; with h = p stride - pad_h + r and
 // w = q stride - pad_w + s inside the image:
-//   y[n,k,p,q]  = b[k] + sum over c,r,s of x[n,c,h,w] w[k,c,r,s]      (overwrites y)
-//   dx[n,c,h,w] = sum over k,r,s of dy[n,k,p,q] w[k,c,r,s]            (overwrites or adds)
+//   y[n,k,p,q]  = b[k] + sum over c,r,s of x[n,c,h,w] w[k,c,r,s]      (overwrites y; relu: negative ones
+//   become 0) dx[n,c,h,w] = sum over k,r,s of dy[n,k,p,q] w[k,c,r,s]            (overwrites or adds)
 //   dw[k,c,r,s] = sum over n,p,q of dy[n,k,p,q] x[n,c,h,w]            (overwrites or adds)
 // Every output is summed in double in one fixed order and rounded once: this is the oracle of the other rows.
 // The inner loop runs along q over the columns whose w is inside, so it is contiguous at stride 1.
@@ -27,10 +27,11 @@ Range inside_columns(const ConvProblem& c, int64_t s) {
 }
 
 template <class T>
-void store(const std::vector<double>& sum, T* out, GradMode mode) {
+void store(const std::vector<double>& sum, T* out, GradMode mode, bool relu = false) {
   for (size_t i = 0; i < sum.size(); ++i) {
     const double old = mode == GradMode::Accumulate ? static_cast<double>(out[i]) : 0.0;
-    out[i] = static_cast<T>(old + sum[i]);
+    const T value = static_cast<T>(old + sum[i]);
+    out[i] = relu && value < T(0) ? T(0) : value;
   }
 }
 
@@ -55,7 +56,7 @@ void fprop_row(const ConvProblem& c, const ConvOperands<T>& t, int64_t n, int64_
       }
     }
   }
-  store(sum, t.y + ((n * c.K + k) * c.P() + p) * c.Q(), GradMode::Overwrite);
+  store(sum, t.y + ((n * c.K + k) * c.P() + p) * c.Q(), GradMode::Overwrite, t.relu);
 }
 
 /// One row dx[n,channel,h,:].

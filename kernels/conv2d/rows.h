@@ -9,6 +9,9 @@ namespace kernels {
 template <class T>
 ConvRow<T> cpu_reference_conv();
 
+/// The CUDA rows, best first (cuda_rows.cpp); none from no_cuda.cpp.
+std::span<const ConvRow<float>> cuda_conv_rows();
+
 /// SIMD kernels on zero-padded copies, float, stride 1 (cpu_direct.cpp).
 ConvRow<float> cpu_direct_conv();
 

@@ -1,5 +1,6 @@
-// The list of convolution algorithms: best first, the reference last.
+// The list of convolution algorithms: of each backend best first, the reference last.
 #include <array>
+#include <vector>
 
 #include "kernels/conv2d/rows.h"
 
@@ -7,7 +8,12 @@ namespace kernels {
 
 template <>
 std::span<const ConvRow<float>> conv_rows<float>() {
-  static const std::array rows{cpu_direct_conv(), cpu_reference_conv<float>()};
+  static const std::vector<ConvRow<float>> rows = [] {
+    std::vector<ConvRow<float>> list{cpu_direct_conv(), cpu_reference_conv<float>()};
+    const auto cuda = cuda_conv_rows();
+    list.insert(list.end(), cuda.begin(), cuda.end());
+    return list;
+  }();
   return rows;
 }
 

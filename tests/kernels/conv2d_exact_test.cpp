@@ -2,7 +2,7 @@
 #include <map>
 #include <utility>
 
-#include "tests/kernels/conv2d_cases.h"
+#include "tests/support/conv2d_cases.h"
 
 using kernels::ConvProblem;
 using kernels::Direction;
@@ -11,17 +11,6 @@ using kernels::GradMode;
 using kernels::Isa;
 
 namespace {
-
-/// Elements that differ from `expected` (plus `old`, where the call accumulated).
-template <class T>
-size_t differing(const std::vector<T>& got, const std::vector<double>& expected, const std::vector<T>* old) {
-  size_t count = got.size() == expected.size() ? 0 : 1;
-  for (size_t i = 0; i < expected.size() && count == 0; ++i) {
-    const double want = expected[i] + (old == nullptr ? 0.0 : static_cast<double>((*old)[i]));
-    if (static_cast<double>(got[i]) != want) ++count;
-  }
-  return count;
-}
 
 /// Checks all rows on one problem; returns how often each row ran.
 template <class T>
@@ -41,10 +30,10 @@ void check_problem(const ConvProblem& problem, uint64_t seed, kernels::ThreadPoo
         const bool reference = std::string(row.name) == "cpu.reference";
         if (reference && isa != Isa::Portable) continue;  // plain loops do not look at the instruction set
         ++runs[row.name];
-        CHECK(differing<T>(guarded_run(row, run, data), expected, nullptr) == 0);
+        CHECK(tests::differing<T>(guarded_run(row, run, data), expected, nullptr) == 0);
         if (direction == Direction::Fprop) continue;
         run.mode = GradMode::Accumulate;
-        CHECK(differing<T>(guarded_run(row, run, data), expected, &old) == 0);
+        CHECK(tests::differing<T>(guarded_run(row, run, data), expected, &old) == 0);
       }
     }
   }

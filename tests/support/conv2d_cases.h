@@ -35,6 +35,20 @@ ConvData<T> random_data(const kernels::ConvProblem& problem, uint64_t seed);
 template <class T>
 std::vector<double> naive_conv(const ConvData<T>& data, kernels::Direction direction, bool bias);
 
+/// Elements that differ from `expected` (plus `old`, where the call accumulated); counting ends at the first.
+template <class T>
+size_t differing(const std::vector<T>& got, const std::vector<double>& expected, const std::vector<T>* old) {
+  size_t count = got.size() == expected.size() ? 0 : 1;
+  for (size_t i = 0; i < expected.size() && count == 0; ++i) {
+    const double want = expected[i] + (old == nullptr ? 0.0 : static_cast<double>((*old)[i]));
+    if (static_cast<double>(got[i]) != want) ++count;
+  }
+  return count;
+}
+
+/// Relative L2 distance.
+double relative_error(const std::vector<float>& got, const std::vector<double>& expected);
+
 /// Instruction sets of this processor, the plainest first.
 std::vector<kernels::Isa> available_isas();
 
@@ -43,6 +57,8 @@ struct ConvRun {
   kernels::Direction direction = kernels::Direction::Fprop;
   kernels::GradMode mode = kernels::GradMode::Overwrite;
   bool bias = true;
+  bool relu = false;
+  bool nans = false;  // the data has some: the output may, too
 };
 
 /// Runs a row with guard bands round the inputs, the output and a workspace of exactly the size it asks for,

@@ -1,0 +1,14 @@
+#include "kernels/conv2d/cuda_rows.h"
+
+#include <array>
+
+#include "kernels/conv2d/rows.h"
+
+namespace kernels {
+
+std::span<const ConvRow<float>> cuda_conv_rows() {
+  static const std::array rows{cuda_reference_conv()};
+  return rows;
+}
+
+}  // namespace kernels
