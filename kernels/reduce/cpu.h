@@ -8,4 +8,10 @@ namespace kernels::cpu {
 template <class T>
 void reduce_stats(const Exec& exec, int64_t count, const T* x, ArrayStats* stats);
 
+template <class T>
+void reduce_segments(const Exec& exec, const SegmentedArray& array, const T* x, SegmentStats* stats,
+                     LogHistogram* histograms);
+
+size_t reduce_workspace(int64_t elements, int64_t segments, bool histograms);
+
 }  // namespace kernels::cpu
