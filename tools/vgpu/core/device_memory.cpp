@@ -14,6 +14,7 @@
 #include <shared_mutex>
 
 #include "core/report.h"
+#include "core/settings.h"
 #include "ops/memory_slow.h"
 
 namespace vgpu {
@@ -23,7 +24,6 @@ constexpr uint64_t kPage = 4096;
 constexpr uint64_t kChunk = 64 << 10;  // granule in which pages are given back
 constexpr uint64_t kRedZone = 256;
 constexpr uint64_t kMinimumAlignment = 256;
-constexpr uint64_t kDefaultCapacity = 16ull << 30;
 constexpr size_t kRememberedFrees = 1 << 16;
 
 uint64_t round_up(uint64_t value, uint64_t granule) {
@@ -79,7 +79,7 @@ struct DeviceMemory::State {
   std::vector<Entry> arena, registered;  // sorted by begin
   uint64_t arena_begin = 0, arena_end = 0, frontier = 0;
   uint64_t shadow_distance = 0;
-  uint64_t used = 0, capacity = kDefaultCapacity;
+  uint64_t used = 0, capacity = 0;
   uint32_t last_number = 0;
   size_t freed = 0;             // entries of freed allocations that are still remembered
   uint32_t* tenants = nullptr;  // live allocations that touch a chunk
@@ -89,6 +89,7 @@ struct DeviceMemory::State {
   void settle(uint64_t begin, uint64_t end, bool moving_in);
   bool find_gap(uint64_t bytes, uint64_t alignment, uint64_t& begin);
   void forget_freed(uint64_t lower, uint64_t upper);
+  void forget_writes(uint64_t begin, uint64_t end);
   void insert(std::vector<Entry>& table, Entry entry);
   bool release(uint64_t address);
 };
@@ -155,6 +156,18 @@ void DeviceMemory::State::forget_freed(uint64_t lower, uint64_t upper) {
   freed -= before - arena.size();
 }
 
+// Memory that is lent again is uninitialised again. Chunks inside it were given back, shadow included; those
+// at its ends may have kept their pages for neighbours.
+void DeviceMemory::State::forget_writes(uint64_t begin, uint64_t end) {
+  const auto clear = [&](uint64_t from, uint64_t to) {
+    if (from < to) memset(reinterpret_cast<void*>(from + shadow_distance), 0, to - from);
+  };
+  const uint64_t first_chunk_end = arena_begin + round_up(begin - arena_begin, kChunk);
+  const uint64_t last_chunk_begin = arena_begin + (end - arena_begin) / kChunk * kChunk;
+  clear(begin, std::min(first_chunk_end, end));
+  clear(std::max(last_chunk_begin, begin), end);
+}
+
 // First fit among the gaps between live allocations, once the frontier has reached the arena's end.
 bool DeviceMemory::State::find_gap(uint64_t bytes, uint64_t alignment, uint64_t& begin) {
   uint64_t gap = arena_begin;
@@ -208,10 +221,7 @@ DeviceMemory::DeviceMemory() : state_(new State) {
   state_->arena_begin = state_->frontier = arena_;
   state_->arena_end = arena_ + arena_size_;
   state_->tenants = reinterpret_cast<uint32_t*>(reserve(arena_size_ / kChunk * sizeof(uint32_t)));
-  if (const char* text = getenv("VGPU_MEMORY")) {
-    const uint64_t bytes = strtoull(text, nullptr, 10);
-    if (bytes != 0) state_->capacity = bytes;
-  }
+  state_->capacity = settings().memory;
 }
 
 uint64_t DeviceMemory::allocate(uint64_t bytes, uint64_t alignment, MemoryKind kind, std::string name) {
@@ -225,6 +235,7 @@ uint64_t DeviceMemory::allocate(uint64_t bytes, uint64_t alignment, MemoryKind k
   if (begin >= s.arena_end || s.arena_end - begin < room + kRedZone) {
     if (!s.find_gap(room, alignment, begin)) return 0;
     s.forget_freed(begin - kRedZone, begin + room + kRedZone);
+    if (shadow_wanted()) s.forget_writes(begin, begin + room);
   }
   Entry entry;
   entry.begin = entry.lower = begin;

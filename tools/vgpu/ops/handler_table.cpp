@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "core/report.h"
+#include "core/settings.h"
 
 namespace vgpu {
 namespace {
@@ -28,12 +29,10 @@ bool choose_avx512() {
   const std::string_view name = cap == nullptr ? "" : cap;
   if (name == "avx2") return false;
   if (name == "avx512" && !has_avx512()) {
-    report_line("VGPU_ISA=avx512: this processor has no AVX-512");
-    std::_Exit(64);
+    refuse_setting("VGPU_ISA", "avx2, as this processor has no AVX-512", name);
   }
   if (!name.empty() && name != "avx512") {
-    report_line("VGPU_ISA: expected avx2 or avx512, got '" + std::string(name) + "'");
-    std::_Exit(64);
+    refuse_setting("VGPU_ISA", "avx2 or avx512", name);
   }
   return has_avx512();
 }

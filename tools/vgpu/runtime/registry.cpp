@@ -2,11 +2,11 @@
 #include "runtime/registry.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 
 #include "core/device_memory.h"
 #include "core/report.h"
+#include "core/settings.h"
 
 namespace vgpu::runtime {
 
@@ -162,32 +162,15 @@ void Registry::restore_variables() {
   for (const auto& binary : binaries_) binary->restore_variables();
 }
 
-namespace {
-
-uint32_t asked_capability() {
-  static const uint32_t asked = [] {
-    constexpr int kOldest = 75, kNewest = 121;
-    const char* text = std::getenv("VGPU_CC");
-    if (text == nullptr || *text == '\0') return 0u;
-    const int value = std::atoi(text);
-    if (value >= kOldest && value <= kNewest) return static_cast<uint32_t>(value);
-    report_line(std::string("VGPU_CC=") + text + " is no compute capability from 75 to 121; it is ignored");
-    return 0u;
-  }();
-  return asked;
-}
-
-}  // namespace
-
 bool capability_was_asked_for() {
-  return asked_capability() != 0;
+  return settings().capability != 0;
 }
 
 uint32_t compute_capability() {
   static uint32_t capability = 0;
   if (capability == 0) {
     constexpr uint32_t kDefault = 90;
-    capability = capability_was_asked_for() ? asked_capability()
+    capability = capability_was_asked_for() ? settings().capability
                                             : std::max(kDefault, Registry::instance().newest_architecture());
   }
   return capability;

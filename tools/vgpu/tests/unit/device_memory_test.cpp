@@ -1,4 +1,5 @@
 // The allocation table: bounds, red zones, numbers, frees, registered host memory, exhaustion, shadow.
+#include <algorithm>
 #include <cstdlib>
 #include <thread>
 #include <vector>
@@ -158,8 +159,33 @@ TEST_CASE("threads may allocate, look up and free at once") {
   CHECK(errors == std::vector<int>(4));
 }
 
-TEST_CASE("the shadow follows copies where the uninitialised check is on") {
-  if ((enabled_checks() & static_cast<uint32_t>(Check::Uninitialised)) == 0) return;
+TEST_CASE("memory used again is uninitialised again", "[uninit]") {
+  const uint64_t size = 5000, before = allocate(size), victim = allocate(size), behind = allocate(size);
+  for (uint64_t block : {before, victim, behind}) memory().mark_written(block, size);
+  REQUIRE(memory().release(victim));
+  for (uint64_t large = 8ull << 30; large >= size / 2;
+       large /= 2) {  // up to the arena's end, so that gaps serve
+    for (int i = 0; i < 9; ++i) {
+      const uint64_t block = allocate(large);
+      REQUIRE(block != 0);
+      REQUIRE(memory().release(block));
+    }
+  }
+  uint64_t again = 0;
+  for (int i = 0; i < 1000 && again != victim; ++i) {
+    again = allocate(size);
+    REQUIRE(again != 0);
+    const uint8_t* shadow = memory().shadow(again);
+    CHECK(std::count(shadow, shadow + size, 0) == static_cast<std::ptrdiff_t>(size));
+  }
+  CHECK(again == victim);
+  for (uint64_t neighbour : {before, behind}) {
+    CHECK(memory().shadow(neighbour)[0] != 0);
+    CHECK(memory().shadow(neighbour)[size - 1] != 0);
+  }
+}
+
+TEST_CASE("the shadow follows copies", "[uninit]") {
   const uint64_t from = allocate(64), to = allocate(64), pinned = allocate(64, MemoryKind::Pinned);
   CHECK(*memory().shadow(pinned) != 0);
   memory().mark_written(from + 8, 8);
