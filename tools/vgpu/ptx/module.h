@@ -116,6 +116,7 @@ struct Function {
   uint32_t min_blocks = 0;
   uint32_t max_registers = 0;       // .maxnreg, 0 when absent
   uint32_t cluster[3] = {0, 0, 0};  // .reqnctapercluster, 0 when absent
+  bool explicit_cluster = false;    // .explicitcluster: may be launched with cluster dimensions alone
 };
 
 struct Module {

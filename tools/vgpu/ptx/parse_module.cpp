@@ -142,6 +142,7 @@ void Parser::function(bool entry) {
   fn.max_registers = attributes.max_registers;
   std::copy_n(attributes.required_threads, 3, fn.required_threads);
   std::copy_n(attributes.cluster, 3, fn.cluster);
+  fn.explicit_cluster = attributes.explicit_cluster;
   body(fn);
 }
 
@@ -187,8 +188,10 @@ void Parser::tuning_directive(Function& fn, std::string_view word) {
     fn.max_registers = values[0];
   } else if (word == "reqnctapercluster") {
     std::copy_n(values, 3, fn.cluster);
+  } else if (word == "explicitcluster") {
+    fn.explicit_cluster = true;
   }
-  // The others (.noreturn, .explicitcluster, .maxclusterrank, .abi_preserve ...) change nothing here.
+  // The others (.noreturn, .maxclusterrank, .abi_preserve ...) change nothing here.
 }
 
 }  // namespace vgpu::ptx

@@ -27,6 +27,13 @@ bool required_size_matches(const ptx::Function& function, const dim3& block) {
          (wanted[0] == block.x && std::max(wanted[1], 1u) == block.y && std::max(wanted[2], 1u) == block.z);
 }
 
+// __cluster_dims__, and kernels that must be launched with cluster dimensions. Clusters of one block are
+// blocks.
+bool wants_clusters(const ptx::Function& function) {
+  const uint64_t blocks = uint64_t{function.cluster[0]} * function.cluster[1] * function.cluster[2];
+  return blocks > 1 || (blocks == 0 && function.explicit_cluster);
+}
+
 // <<<>>> leaves its configuration here for the stub that it calls.
 struct CallConfiguration {
   dim3 grid, block;
@@ -98,6 +105,11 @@ uint32_t blocks_at_a_time(const Kernel& kernel, uint32_t threads, uint64_t dynam
 
 cudaError_t check_launch(Kernel& kernel, const LaunchConfig& config) {
   if (const cudaError_t error = kernel.resolve(); error != cudaSuccess) return error;
+  if (wants_clusters(*kernel.code->function)) {
+    report_line("thread block clusters are not implemented by the virtual GPU; kernel " +
+                demangle(kernel.code->name) + " is made for them (__cluster_dims__)");
+    return cudaErrorNotSupported;
+  }
   if (!dimensions_fit(config.grid, config.block)) return cudaErrorInvalidConfiguration;
   const uint32_t threads = config.block.x * config.block.y * config.block.z;
   if (threads > threads_limit(kernel)) return cudaErrorInvalidValue;

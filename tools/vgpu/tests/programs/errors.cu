@@ -20,6 +20,15 @@ __global__ void assert_small(int limit) {
 __global__ void trap_at(int thread) {
   if (int(threadIdx.x) == thread) asm volatile("trap;");
 }
+#if __CUDA_ARCH__ >= 900
+#define PAIRS __cluster_dims__(2, 1, 1)
+#define SINGLES __cluster_dims__(1, 1, 1)
+#else
+#define PAIRS
+#define SINGLES
+#endif
+__global__ void PAIRS paired() {}
+__global__ void SINGLES single() {}
 // A video instruction: PTX has it, the virtual GPU has not.
 __global__ void video_add(int from) {
   int a = int(threadIdx.x), sum;
@@ -158,6 +167,14 @@ void call_of_nothing() {
 void cooperative_too_large() {
   EXPECT_ERROR(720, cudaLaunchCooperativeKernel(nothing, dim3(1 << 20), dim3(1024), nullptr, 0, nullptr));
 }
+void clusters() {
+  single<<<2, 32>>>();
+  check_launch();
+  paired<<<2, 32>>>();
+  EXPECT_ERROR(capability() >= 90 ? 801 : 0, cudaGetLastError());
+  nothing<<<1, 32>>>();
+  check_launch();  // not sticky
+}
 void capture_rules() {
   cudaStream_t stream;
   CHECK_CUDA(cudaStreamCreate(&stream));
@@ -204,6 +221,7 @@ const Case kCases[] = {{"error_1_invalid_value", invalid_value},
                        {"error_718_call_of_nothing", call_of_nothing},
                        {"error_719_trap", trapped},
                        {"error_720_cooperative_too_large", cooperative_too_large},
+                       {"error_801_clusters", clusters},
                        {"error_90x_capture", capture_rules}};
 
 }  // namespace

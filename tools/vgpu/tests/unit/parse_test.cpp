@@ -352,6 +352,7 @@ TEST_CASE("functions: declarations, attributes, parameters") {
   CHECK(k.min_blocks == 2);
   CHECK(k.max_registers == 64);
   CHECK(k.cluster[0] == 2);
+  CHECK(k.explicit_cluster);
   CHECK(k.params[0].alignment == 8);
   CHECK(k.params[2].size == 24);
   CHECK(module->functions[5].required_threads[0] == 32);
