@@ -32,9 +32,11 @@
 // Quotients with nothing below the line are 0.
 #include <unistd.h>
 
+#include <cerrno>
 #include <cinttypes>
 #include <cstdarg>
 #include <cstdio>
+#include <cstring>
 
 #include "check/counters.h"
 #include "core/report.h"
@@ -321,7 +323,9 @@ void write_counters(const Counters& counters, const std::string& destination) {
   std::FILE* file = std::fopen(destination.c_str(), "w");
   const bool written = file != nullptr && std::fwrite(text.data(), 1, text.size(), file) == text.size();
   const bool closed = file != nullptr && std::fclose(file) == 0;
-  if (!written || !closed) report_line("cannot write the counters to " + destination);
+  if (written && closed) return;
+  report_line("cannot write the counters to " + destination + ": " + std::strerror(errno));
+  remember_failure();
 }
 
 }  // namespace vgpu::check

@@ -23,13 +23,13 @@ namespace vgpu {
 namespace {
 
 constexpr int kMaximumLines = 100;
-constexpr int kFindingStatus = 86;
+constexpr int kFindingStatus = 86, kFailureStatus = 74;
 
 // Never destroyed: the exit handler outlives static objects.
 struct Log {
   std::mutex mutex;
   int lines = 0;
-  bool finding = false;
+  bool finding = false, failure = false;
   std::set<std::tuple<const Inst*, uint32_t, Check>> found;
   std::vector<void (*)()> at_exit;
 };
@@ -41,9 +41,9 @@ Log& log() {
 
 void at_exit() {
   for (void (*function)() : log().at_exit) function();
-  if (!log().finding) return;
+  if (!log().finding && !log().failure) return;
   std::fflush(nullptr);
-  _exit(kFindingStatus);
+  _exit(log().finding ? kFindingStatus : kFailureStatus);
 }
 
 [[maybe_unused]] const int registered = std::atexit(at_exit);
@@ -187,6 +187,10 @@ bool already_found(const Inst& inst, Check check) {
 
 void remember_finding() {
   log().finding = true;
+}
+
+void remember_failure() {
+  log().failure = true;
 }
 
 bool had_finding() {

@@ -23,6 +23,8 @@ void report_line(const std::string& text);  // vgpu: error: TEXT
 // A checker found something: the process will end with exit status 86 whatever main() returns.
 void remember_finding();
 bool had_finding();
+// What was asked for cannot be delivered: exit status 74, unless there was a finding.
+void remember_failure();
 // True when finding() would stay silent for this instruction and kind; saves a checker the writing of the
 // text.
 bool already_found(const Inst& inst, Check check);

@@ -1,4 +1,5 @@
-// VGPU_SUMMARY: proof that kernels ran here, and how many.
+// VGPU_SUMMARY: proof that kernels ran here, and how many. A line for each process, as a command may start
+// several.
 #include "runtime/summary.h"
 
 #include <cstdlib>
@@ -15,7 +16,7 @@ namespace {
 void write_summary() {
   const char* path = std::getenv("VGPU_SUMMARY");
   if (path == nullptr) return;
-  std::ofstream out(path);
+  std::ofstream out(path, std::ios::app);
   out << "{\"kernels\": " << kernels_executed() << ", \"isa\": \"" << active_isa() << "\", \"device\": \""
       << device_name() << "\"}\n";
 }

@@ -36,6 +36,37 @@ class Runs(unittest.TestCase):
         self.assertEqual(vgpu_run("--check", "race", program("bugs/race_shared"), "bug").returncode, 86)
         self.assertEqual(vgpu_run(program("bugs/race_shared"), "bug").returncode, 0)  # nobody has asked
 
+    def test_takes_every_form_of_an_option(self):
+        done = vgpu_run("--check=race", "--memory=1M", "--isa", "avx2", program("bugs/race_shared"), "bug")
+        self.assertEqual(done.returncode, 86)
+        self.assertIn("(avx2)", done.stderr)
+        done = vgpu_run("--trace", "--cc=80", program("basic"), "pooling")
+        self.assertEqual(done.returncode, 0)
+        self.assertIn("vgpu: trace: block (0,0,0) warp 0 ", done.stderr)
+
+    def test_refuses_bad_values(self):
+        for option in ("--check=races", "--sched=random", "--threads=-1", "--threads=100000", "--cc=60", "--cc=80x",
+                       "--budget=0", "--budget=99999999999999999999", "--memory=16X", "--memory=65G", "--isa=sse"):
+            done = vgpu_run(option, program("basic"), "vector_add")
+            flag, value = option.split("=")
+            self.assertEqual((done.returncode, done.stdout), (64, ""), option)
+            self.assertRegex(done.stderr, rf"^vgpu: error: VGPU_\w+ \(vgpu-run {flag}\): expected .*, got '{value}'\n")
+
+    def test_bytes_have_units(self):
+        for memory, status in (("64M", 0), ("100K", 1)):
+            done = vgpu_run(f"--memory={memory}", program("basic"), "vector_add")
+            self.assertEqual(done.returncode, status, done.stdout)
+        self.assertIn("out of memory (2)", done.stdout)
+
+    def test_commands_may_start_programs(self):
+        done = vgpu_run("sh", "-c", f"{program('basic')} pooling && {program('basic')} vector_add")
+        self.assertEqual(done.returncode, 0)
+        self.assertIn("vgpu-run: 2 kernels ran on the virtual GPU", done.stderr)
+        done = vgpu_run("--check=race", "timeout", "50", program("bugs/race_shared"), "bug")
+        self.assertEqual(done.returncode, 86)
+        done = vgpu_run("true")
+        self.assertEqual((done.returncode, done.stderr), (0, "vgpu-run: no kernel ran on the virtual GPU\n"))
+
     def test_passes_arguments_on(self):
         done = vgpu_run("--check", "all", "--sched", "random:5", "--threads", "1", "--", program("basic"), "pooling")
         self.assertEqual((done.returncode, done.stdout), (0, "ok pooling\n"))
@@ -43,7 +74,9 @@ class Runs(unittest.TestCase):
     def test_says_what_is_wrong(self):
         for arguments, text in [((), "no program given"), (("./none",), "no program ./none"),
                                 (("--check",), "--check needs a value"), (("--fast",), "unknown option --fast"),
-                                (("/bin/true",), "compile with -cudart shared"), ((FOLDER + "/tests",), "not an exec")]:
+                                (("--cc=", "x"), "--cc needs a value"),
+                                (("--count", program("basic")), "basic is a program"),
+                                ((program("static_runtime"),), "compile with -cudart shared"), ((FOLDER + "/tests",), "not an exec")]:
             done = vgpu_run(*arguments)
             self.assertEqual(done.returncode, 2)
             self.assertIn(text, done.stderr)
@@ -56,6 +89,12 @@ class Counters(unittest.TestCase):
             self.assertEqual(vgpu_run("--count", path, "--cc", "80", *arguments).returncode, 0)
             with open(path, encoding="utf-8") as file:
                 return json.load(file)["kernels"]
+
+    def test_lost_counters_are_a_failure(self):
+        for name, test, status in (("basic", "vector_add", 74), ("bugs/race_shared", "bug", 86)):
+            done = vgpu_run("--check=race", "--count=/nowhere/counters.json", program(name), test)
+            self.assertEqual(done.returncode, status)
+            self.assertIn("cannot write the counters to /nowhere/counters.json: No such file", done.stderr)
 
     def test_vector_add(self):
         kernel, = self.kernels(program("basic"), "vector_add")
