@@ -7,7 +7,7 @@
 namespace kernels {
 
 std::span<const ConvRow<float>> cuda_conv_rows() {
-  static const std::array rows{cuda_reference_conv()};
+  static const std::array rows{cuda_direct_conv(), cuda_reference_conv()};
   return rows;
 }
 

@@ -5,6 +5,9 @@
 
 namespace kernels {
 
+/// Register tiles over shared memory, stride 1, large odd kernels (cuda_direct.cpp).
+ConvRow<float> cuda_direct_conv();
+
 /// One thread an output, any stride and padding, sums in double: the bits of cpu.reference
 /// (cuda_reference.cu).
 ConvRow<float> cuda_reference_conv();

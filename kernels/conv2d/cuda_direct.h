@@ -1,0 +1,75 @@
+// The seam of cuda.direct: cuda_direct.cpp plans, cuda_direct_correlate.cu does fprop and dgrad,
+// cuda_direct_wgrad.cu does wgrad, cuda_sum_parts.cu adds up what several blocks have computed of one output.
+#pragma once
+
+#include <cstddef>
+
+#include "kernels/base/exec.h"
+#include "kernels/base/types.h"
+#include "kernels/conv2d/problem.h"
+
+namespace kernels::cuda {
+
+constexpr int64_t ceil_div(int64_t a, int64_t b) {
+  return (a + b - 1) / b;
+}
+
+/// Blocks that fill a large device once, at two an SM. Work is split by the problem and this constant, never
+/// by the device at hand: the bits of a result would depend on it.
+inline constexpr int64_t kFullGrid = 264;
+
+/// A correlation at stride 1, out[n,k,p,q] = sum over c,r,s of in[n,c,p-pad_h+r,q-pad_w+s] w[k,c,r,s], and
+/// how it is cut. dgrad is the correlation of dy with w turned by 180 degrees and its channels exchanged;
+/// then pads may be negative.
+struct Correlation {
+  int C = 0, H = 0, W = 0, K = 0, P = 0, Q = 0, R = 0, S = 0, pad_h = 0, pad_w = 0;
+  int64_t N = 0;
+
+  // A block of 8 warps computes 8 k_warps channels of 8/k_warps warp tiles, one above the other; a warp tile
+  // is 8 channels of 8 x 32 or 16 x 16 pixels.
+  int k_warps = 8;
+  int tile_cols = 32;
+  int parts = 1;  // of the channels C; more than one: sums go to the workspace
+
+  int tile_k() const { return 8 * k_warps; }
+  int k_blocks() const { return static_cast<int>(ceil_div(K, tile_k())); }
+  int tile_rows() const { return 8 / k_warps * (256 / tile_cols); }
+  int tiles_p() const { return static_cast<int>(ceil_div(P, tile_rows())); }
+  int tiles_q() const { return static_cast<int>(ceil_div(Q, tile_cols)); }
+  int64_t blocks() const { return int64_t{tiles_p()} * tiles_q() * k_blocks() * N; }
+  int64_t packed_floats() const { return int64_t{k_blocks()} * tile_k() * C * R * S; }
+  int64_t out_floats() const { return N * K * P * Q; }
+  /// Packed weights, then the parts.
+  size_t workspace_bytes() const;
+};
+
+/// The correlation of fprop or dgrad.
+Correlation plan_correlation(const ConvProblem& problem, Direction direction);
+
+struct CorrelationOperands {
+  const float* in;    // [N, C, H, W]
+  const float* w;     // the problem's weights [K, C, R, S]
+  const float* bias;  // [K] or null
+  float* out;         // [N, K, P, Q]
+  bool turned;        // dgrad: w is [C, K, R, S] of the correlation and is turned
+  bool add;           // to what is in out
+  bool relu;
+};
+
+void correlate(const Exec& exec, const Correlation& plan, const CorrelationOperands& operands);
+
+/// out[plane][i] = (or +=) the sum over part of parts[part][plane][i], in the order of the parts, +
+/// bias[plane % K], perhaps through the ReLU.
+struct PartSum {
+  const float* parts;  // [count][planes][size]
+  int count;
+  int64_t planes, size;
+  const float* bias;  // [K] or null
+  int K;
+  float* out;
+  bool add, relu;
+};
+
+void sum_parts(const Exec& exec, const PartSum& sum);
+
+}  // namespace kernels::cuda
