@@ -72,17 +72,16 @@ void restore(const engine::SafetensorsFile& file, Model* model, engine::Optimize
 void save_checkpoint(const fs::path& folder, const Model& model, const engine::Optimizer& optimizer,
                      int64_t keep) {
   std::vector<engine::TensorToStore> tensors;
-  const auto add = [&](const std::string& name, const engine::Tensor& t) {
-    tensors.push_back({name, t.dtype(), t.shape().to_vector(), t.memory().get()});
+  const engine::Tensor values = engine::to_host(model.parameters().flat_value());
+  std::vector<std::pair<std::string, engine::Tensor>> states;
+  for (const auto& [name, flat] : optimizer.state()) states.emplace_back(name, engine::to_host(flat));
+  const auto add = [&](const std::string& name, const engine::Tensor& flat, const engine::Parameter& p) {
+    tensors.push_back(
+        {name, flat.dtype(), p.shape.to_vector(), engine::slice_of(flat, p.offset, p.shape).memory().get()});
   };
-  std::vector<engine::Tensor>
-      alive;  // slices share the flat buffers, but their handles must outlive the write
   for (const engine::Parameter& p : model.parameters().all()) {
-    add(p.name, p.value);
-    for (const auto& [state, flat] : optimizer.state()) {
-      alive.push_back(engine::slice_of(flat, p.offset, p.shape));
-      add(state + "/" + p.name, alive.back());
-    }
+    add(p.name, values, p);
+    for (const auto& [state, flat] : states) add(state + "/" + p.name, flat, p);
   }
   const fs::path file = file_of(folder, optimizer.steps());
   engine::write_safetensors(file, std::move(tensors),

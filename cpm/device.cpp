@@ -5,6 +5,7 @@
 #include <fstream>
 #include <limits>
 
+#include "kernels/base/device_runtime.h"
 #include "kernels/base/error.h"
 
 namespace cpm {
@@ -14,28 +15,91 @@ using kernels::ExitCode;
 
 namespace {
 
-bool is_cuda(const std::string& device) {
-  if (device == "cuda") return true;
-  return device.size() > 5 && device.compare(0, 5, "cuda:") == 0 &&
-         std::all_of(device.begin() + 5, device.end(), [](unsigned char c) { return std::isdigit(c) != 0; });
+using kernels::Backend;
+
+constexpr int kAnyDevice = -1, kNoDevice = -2;
+
+/// N of "cuda:N", kAnyDevice for "cuda", kNoDevice for anything else.
+int cuda_index(const std::string& device) {
+  constexpr size_t kPrefix = 5, kDigits = 4;
+  if (device == "cuda") return kAnyDevice;
+  if (device.compare(0, kPrefix, "cuda:") != 0) return kNoDevice;
+  const std::string number = device.substr(kPrefix);
+  const bool digits =
+      !number.empty() && number.size() <= kDigits &&
+      std::all_of(number.begin(), number.end(), [](unsigned char c) { return std::isdigit(c) != 0; });
+  return digits ? std::stoi(number) : kNoDevice;
 }
 
-}  // namespace
+[[noreturn]] void no_device(const std::string& what, const std::string& expected, const std::string& got,
+                            const std::string& hint) {
+  throw Error(ExitCode::DeviceUnavailable,
+              {.where = "--device", .what = what, .expected = expected, .got = got, .hint = hint});
+}
 
-Device open_device(const std::string& device, int64_t threads) {
-  if (is_cuda(device)) {
-    throw Error(ExitCode::DeviceUnavailable, {.where = "--device",
-                                              .what = "this build has no CUDA backend",
-                                              .expected = "auto or cpu",
-                                              .got = device,
-                                              .hint = "use --device cpu"});
+/// The number of CUDA devices; a reason why there are none.
+int count_cuda_devices(std::string* reason) {
+  try {
+    const int count = kernels::device_runtime(Backend::Cuda).device_count();
+    if (count == 0) *reason = "no CUDA device was found (is the driver there?)";
+    return count;
+  } catch (const Error&) {
+    *reason = "this build has no CUDA backend";
+    return 0;
   }
-  if (device != "auto" && device != "cpu") {
+}
+
+bool is_virtual(int device) {
+  return kernels::device_runtime(Backend::Cuda).device_name(device).compare(0, 4, "vgpu") == 0;
+}
+
+void use_cuda(int device, Device* result) {
+  kernels::DeviceRuntime& runtime = kernels::device_runtime(Backend::Cuda);
+  result->exec.backend = Backend::Cuda;
+  result->exec.device = device;
+  result->stream = {runtime.create_stream(device), [&runtime](void* s) { runtime.destroy_stream(s); }};
+  result->exec.stream = result->stream.get();
+}
+
+/// What --device asks for, on an Exec that has its threads.
+void choose_backend(const std::string& device, Device* result) {
+  const int index = cuda_index(device);
+  if (device == "cpu") return;
+  if (device != "auto" && index == kNoDevice) {
     throw Error(ExitCode::Usage, {.where = "--device",
                                   .what = "unknown device",
                                   .expected = "auto, cpu, cuda or cuda:N",
                                   .got = device});
   }
+  std::string reason;
+  const int count = count_cuda_devices(&reason);
+  if (device == "auto") {
+    if (count > 0 && !is_virtual(0)) use_cuda(0, result);
+    return;
+  }
+  if (count == 0) no_device(reason, "auto or cpu", device, "use --device cpu");
+  if (index >= count) {
+    no_device("there is no such device", count == 1 ? "cuda:0" : fmt::format("cuda:0 to cuda:{}", count - 1),
+              device, "cpm-doctor lists the devices");
+  }
+  use_cuda(index == kAnyDevice ? 0 : index, result);
+}
+
+}  // namespace
+
+std::string Device::description() const {
+  if (exec.backend == Backend::Cpu)
+    return fmt::format("cpu ({}), {} threads", kernels::isa_name(exec.isa), threads->size());
+  return fmt::format("cuda:{} ({})", exec.device,
+                     kernels::device_runtime(Backend::Cuda).device_name(exec.device));
+}
+
+uint64_t Device::available_memory() const {
+  if (exec.backend == Backend::Cpu) return cpm::available_memory();
+  return kernels::device_runtime(exec.backend).free_memory(exec.device);
+}
+
+Device open_device(const std::string& device, int64_t threads) {
   constexpr int64_t kMostThreads = 1024;
   if (threads < 0 || threads > kMostThreads) {
     throw Error(ExitCode::Usage, {.where = "--threads",
@@ -48,6 +112,7 @@ Device open_device(const std::string& device, int64_t threads) {
   result.threads = std::make_unique<kernels::ThreadPool>(count);
   result.exec.threads = result.threads.get();
   result.exec.isa = kernels::best_isa();
+  choose_backend(device, &result);
   return result;
 }
 

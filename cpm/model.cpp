@@ -11,13 +11,13 @@ namespace cpm {
 using engine::Tape;
 using engine::Variable;
 
-Model::Model(const NetworkConfig& config, engine::DType dtype)
-    : Model(network_layers(config), config.stages, config.joints, dtype) {
+Model::Model(const NetworkConfig& config, engine::DType dtype, engine::Place place)
+    : Model(network_layers(config), config.stages, config.joints, dtype, place) {
   info_.pooling = config.pooling;
 }
 
-Model::Model(std::vector<Layer> layers, int stages, int joints, engine::DType dtype)
-    : layers_(std::move(layers)), stages_(stages), joints_(joints), parameters_(dtype) {
+Model::Model(std::vector<Layer> layers, int stages, int joints, engine::DType dtype, engine::Place place)
+    : layers_(std::move(layers)), stages_(stages), joints_(joints), parameters_(dtype, place) {
   for (size_t i = 0; i < layers_.size(); ++i) {
     const Layer& layer = layers_[i];
     for (const std::string& input : layer.inputs) last_reader_[input] = i;

@@ -21,11 +21,12 @@ struct ModelInfo {
 
 class Model {
  public:
-  Model(const NetworkConfig& config, engine::DType dtype);
+  /// Parameters and gradients lie at `place`.
+  Model(const NetworkConfig& config, engine::DType dtype, engine::Place place = {});
 
   /// Builds the network a weights file holds: stages, k and widths are read off its tensors. BadData where
   /// the tensors are not a CPM's or contain NaN.
-  static Model load(const std::filesystem::path& weights, engine::DType dtype);
+  static Model load(const std::filesystem::path& weights, engine::DType dtype, engine::Place place = {});
 
   /// "he": normal, std sqrt(2 / fan-in), output layers 0.01; "gaussian": std 0.01 everywhere (the release's).
   /// Biases 0.
@@ -49,7 +50,7 @@ class Model {
   const ModelInfo& info() const { return info_; }
 
  private:
-  Model(std::vector<Layer> layers, int stages, int joints, engine::DType dtype);
+  Model(std::vector<Layer> layers, int stages, int joints, engine::DType dtype, engine::Place place);
 
   std::vector<Layer> layers_;
   int stages_, joints_;

@@ -113,7 +113,7 @@ void read_info(const SafetensorsFile& file, int joints, ModelInfo* info) {
 
 }  // namespace
 
-Model Model::load(const std::filesystem::path& weights, engine::DType dtype) {
+Model Model::load(const std::filesystem::path& weights, engine::DType dtype, engine::Place place) {
   const SafetensorsFile file = SafetensorsFile::read(weights);
   const int stages = count_stages(file);
   const StoredTensor& maps = file.at("conv7_stage1.weight");
@@ -125,7 +125,7 @@ Model Model::load(const std::filesystem::path& weights, engine::DType dtype) {
   std::vector<Layer> layers = network_layers({.stages = stages, .joints = joints});
   set_widths(&layers, [&](const Layer& layer) { return stored_width(file, layer); });
   check_shapes(file, layers);
-  Model model(std::move(layers), stages, joints, dtype);
+  Model model(std::move(layers), stages, joints, dtype, place);
   read_info(file, joints, &model.info_);
   for (const engine::Parameter& p : model.parameters_.all()) {
     const std::vector<double> values = file.values<double>(p.name);
@@ -157,9 +157,11 @@ std::vector<std::string> Model::take_weights(const std::filesystem::path& weight
 }
 
 void Model::save(const std::filesystem::path& weights) const {
+  const engine::Tensor flat = engine::to_host(parameters_.flat_value());
   std::vector<engine::TensorToStore> tensors;
   for (const engine::Parameter& p : parameters_.all()) {
-    tensors.push_back({p.name, p.value.dtype(), p.shape.to_vector(), p.value.memory().get()});
+    tensors.push_back({p.name, flat.dtype(), p.shape.to_vector(),
+                       engine::slice_of(flat, p.offset, p.shape).memory().get()});
   }
   std::string names;
   for (const std::string& name : info_.joint_names) names += (names.empty() ? "" : ",") + name;

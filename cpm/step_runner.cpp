@@ -1,6 +1,8 @@
 #include "cpm/step_runner.h"
 
+#include <array>
 #include <cmath>
+#include <cstring>
 
 #include "kernels/reduce/reduce.h"
 
@@ -12,6 +14,8 @@ using engine::Tensor;
 
 namespace {
 
+constexpr size_t kMostStages = 6;
+
 Tensor tensor_of(std::vector<float> values, Shape shape, DType dtype) {
   if (values.empty()) return {};
   if (dtype == DType::F32) {
@@ -21,6 +25,11 @@ Tensor tensor_of(std::vector<float> values, Shape shape, DType dtype) {
   Tensor tensor = Tensor::zeros(shape, dtype);
   engine::assign<float>(tensor, values);
   return tensor;
+}
+
+/// Memory the device copies to and from.
+std::shared_ptr<void> staging(kernels::DeviceRuntime& runtime, size_t bytes) {
+  return {runtime.allocate_staging(bytes), [&runtime](void* p) { runtime.release_staging(p); }};
 }
 
 }  // namespace
@@ -36,25 +45,45 @@ BatchTensors to_tensors(Batch batch, DType dtype) {
   return t;
 }
 
-std::vector<double> StepRunner::forward_backward(const BatchTensors& batch, bool supervised) {
-  engine::Context context{exec_, arena_.get(), &plan_};
-  engine::Tape tape(context);
-  std::vector<engine::Variable> losses;
-  {
-    const std::vector<engine::Variable> beliefs = model_->forward(tape, batch.image, batch.center);
-    losses = stage_losses(tape, beliefs, batch.targets);
+/// What a step tells the host, written by copies at its end.
+struct StepRunner::Results {
+  std::array<double, kMostStages> losses;
+  kernels::ArrayStats stats;
+};
+
+StepRunner::StepRunner(Model& model, const kernels::Exec& exec, bool record)
+    : model_(&model),
+      exec_(exec),
+      runtime_(&kernels::device_runtime(exec.backend)),
+      record_(record),
+      input_(exec),
+      results_memory_(staging(*runtime_, sizeof(Results))),
+      results_(new (results_memory_.get()) Results{}) {
+  constexpr int64_t kDoubles = (sizeof(kernels::ArrayStats) + sizeof(double) - 1) / sizeof(double);
+  stats_ = Tensor::zeros({kDoubles}, DType::F64, engine::Place(exec));
+}
+
+StepRunner::~StepRunner() {
+  try {
+    runtime_->synchronize_device(exec_.device);
+  } catch (const kernels::Error&) {  // told where it happened
   }
-  std::vector<double> values;
-  for (const auto& loss : losses) values.push_back(context.dry() ? 0.0 : *loss.value.data<double>());
-  backward_losses(tape, losses, supervised);
-  return values;
+  forget_recording();
+}
+
+void StepRunner::forget_recording() {
+  if (recording_ != nullptr) runtime_->destroy_recording(recording_);
+  recording_ = nullptr;
+  runs_ = 0;
 }
 
 void StepRunner::prepare(const BatchTensors& batch, bool supervised, bool training) {
   const Shape& shape = batch.image.shape();
   if (arena_ && shape == prepared_ && training == prepared_training_ && supervised == prepared_supervised_)
     return;
-  arena_ = std::make_unique<engine::Arena>();
+  if (arena_) runtime_->synchronize_device(exec_.device);
+  forget_recording();
+  arena_ = std::make_unique<engine::Arena>(engine::Arena::Options{.place = engine::Place(exec_)});
   arena_->measure();
   if (training) {
     forward_backward(batch, supervised);
@@ -69,31 +98,101 @@ void StepRunner::prepare(const BatchTensors& batch, bool supervised, bool traini
   prepared_supervised_ = supervised;
 }
 
-StepResult StepRunner::gradients(const BatchTensors& batch, bool supervised) {
-  prepare(batch, supervised, true);
-  StepResult result;
-  result.stage_losses = forward_backward(batch, supervised);
-  for (const double loss : result.stage_losses) result.loss += loss;
-  if (!supervised) result.loss = result.stage_losses.back();
+void StepRunner::forward_backward(const BatchTensors& batch, bool supervised) {
+  engine::Context context{exec_, arena_.get(), &plan_};
+  engine::Tape tape(context);
+  std::vector<engine::Variable> losses;
+  {
+    const std::vector<engine::Variable> beliefs = model_->forward(tape, batch.image, batch.center);
+    losses = stage_losses(tape, beliefs, batch.targets);
+  }
+  for (size_t t = 0; t < losses.size() && !context.dry(); ++t) {
+    runtime_->copy(exec_, &results_->losses[t], losses[t].value.data<double>(), sizeof(double));
+  }
+  backward_losses(tape, losses, supervised);
   const Tensor& grad = model_->parameters().flat_grad();
-  kernels::ArrayStats stats;
   kernels::visit_dtype(grad.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    kernels::reduce_kernels<T>(exec_.backend).stats(exec_, grad.count(), grad.data<T>(), &stats);
+    const auto& kernel = kernels::reduce_kernels<T>(exec_.backend);
+    const size_t bytes = kernel.workspace(grad.count(), 1, false);
+    const auto workspace = arena_->allocate(bytes);
+    if (context.dry()) return;
+    auto* stats = reinterpret_cast<kernels::ArrayStats*>(stats_.data<double>());
+    kernel.stats(engine::with_workspace(exec_, workspace.get(), bytes), grad.count(), grad.data<T>(), stats);
+    runtime_->copy(exec_, &results_->stats, stats, sizeof(kernels::ArrayStats));
   });
-  result.grad_norm = std::sqrt(stats.sum_squares);
-  result.non_finite = stats.non_finite;
+}
+
+void StepRunner::compute(const BatchTensors& batch, const StepKind& kind) {
+  forward_backward(batch, kind.intermediate_supervision);
+  if (kind.optimizer == nullptr) return;
+  const size_t bytes = kind.optimizer->segments_bytes();
+  runtime_->copy(exec_, segments_.memory().get(), host_segments_.get(), bytes);
+  kind.optimizer->launch(exec_, segments_.memory().get());
+}
+
+void StepRunner::upload(const BatchTensors& batch) {
+  input_.upload(batch);
+}
+
+void StepRunner::launch(const StepKind& kind) {
+  const BatchTensors& batch = input_.take();
+  prepare(batch, kind.intermediate_supervision, true);
+  if (kind.optimizer != recorded_optimizer_) {
+    forget_recording();
+    recorded_optimizer_ = kind.optimizer;
+    if (kind.optimizer != nullptr) {
+      const auto bytes = static_cast<int64_t>(kind.optimizer->segments_bytes());
+      host_segments_ = staging(*runtime_, static_cast<size_t>(bytes));
+      segments_ = Tensor::zeros({(bytes + 7) / 8}, DType::F64, engine::Place(exec_));
+    }
+  }
+  if (kind.optimizer != nullptr) kind.optimizer->prepare(kind.lr, host_segments_.get());
+  kind_ = kind;
+  ++runs_;
+  // The first run loads the kernels, which a recording must not do on every driver.
+  if (recording_ == nullptr && record_ && runs_ > 1 && runtime_->begin_recording(exec_)) {
+    try {
+      compute(batch, kind);
+    } catch (...) {
+      runtime_->abandon_recording(exec_);
+      throw;
+    }
+    recording_ = runtime_->end_recording(exec_);
+  }
+  if (recording_ == nullptr) return compute(batch, kind);
+  runtime_->replay(exec_, recording_);
+  ++replays_;
+}
+
+StepResult StepRunner::wait() {
+  runtime_->synchronize(exec_);
+  StepResult result;
+  result.stage_losses.assign(results_->losses.begin(), results_->losses.begin() + model_->stages());
+  for (const double loss : result.stage_losses) result.loss += loss;
+  if (!kind_.intermediate_supervision) result.loss = result.stage_losses.back();
+  result.grad_norm = std::sqrt(results_->stats.sum_squares);
+  result.non_finite = results_->stats.non_finite;
   return result;
 }
 
+StepResult StepRunner::gradients(const BatchTensors& batch, bool supervised) {
+  upload(batch);
+  launch({.intermediate_supervision = supervised});
+  return wait();
+}
+
 std::vector<std::vector<float>> StepRunner::beliefs(const BatchTensors& batch) {
-  prepare(batch, false, false);
+  upload(batch);
+  const BatchTensors& input = input_.take();
+  prepare(input, false, false);
   engine::Context context{exec_, arena_.get(), &plan_};
   engine::Tape tape(context, false);
   std::vector<std::vector<float>> result;
-  for (const engine::Variable& maps : model_->forward(tape, batch.image, batch.center)) {
-    kernels::visit_dtype(maps.value.dtype(), [&](auto zero) {
-      const auto values = maps.value.span<decltype(zero)>();
+  for (const engine::Variable& maps : model_->forward(tape, input.image, input.center)) {
+    const Tensor host = engine::to_host(maps.value);
+    kernels::visit_dtype(host.dtype(), [&](auto zero) {
+      const auto values = host.span<decltype(zero)>();
       result.emplace_back(values.begin(), values.end());
     });
   }

@@ -1,22 +1,18 @@
-// One forward pass, or one forward and backward pass, with memory known beforehand: the first call for a
-// batch shape makes a dry run, reserves its peak in one block, and later calls stay inside it.
+// One forward pass, or one training step, with memory known beforehand: the first call for a batch shape
+// makes a dry run, reserves its peak in one block, and later calls stay inside it. On a device the step is
+// recorded as a graph and replayed; its results are read when it is over.
 #pragma once
 
 #include <memory>
 #include <vector>
 
 #include "cpm/dataset/loader.h"
-#include "cpm/model.h"
+#include "cpm/step_input.h"
+#include "engine/optim/optimizer.h"
 #include "engine/runtime/arena.h"
 #include "engine/tune/conv_plan.h"
 
 namespace cpm {
-
-/// A batch as tensors of the model's element type.
-struct BatchTensors {
-  engine::Tensor image, center;
-  Targets targets;  // undefined tensors for inference
-};
 
 /// Takes the batch's memory where the type is float; converts for double.
 BatchTensors to_tensors(Batch batch, engine::DType dtype);
@@ -28,14 +24,29 @@ struct StepResult {
   int64_t non_finite = 0;  // gradient elements that are NaN or infinite
 };
 
+/// What launch() makes of a step: gradients, or with an optimiser an update too.
+struct StepKind {
+  bool intermediate_supervision = true;
+  engine::Optimizer* optimizer = nullptr;
+  double lr = 0;
+};
+
 class StepRunner {
  public:
-  StepRunner(Model& model, const kernels::Exec& exec) : model_(&model), exec_(exec) {}
+  /// With `record`, devices that can record a step do so at its second run and replay it from then on.
+  StepRunner(Model& model, const kernels::Exec& exec, bool record = true);
+  ~StepRunner();
 
   /// Dry run for this batch's shape: after it arena_bytes() and plan() are known. Called by the first step.
   void prepare(const BatchTensors& batch, bool intermediate_supervision, bool training);
 
-  /// Losses and gradients (into the model's parameter store).
+  /// A step in three parts, so that the next batch is made and uploaded while a device computes: upload()
+  /// the input, launch() the step on what was uploaded last, wait() for its result.
+  void upload(const BatchTensors& batch);
+  void launch(const StepKind& kind);
+  StepResult wait();
+
+  /// Losses and gradients (into the model's parameter store): all three parts.
   StepResult gradients(const BatchTensors& batch, bool intermediate_supervision);
 
   /// Belief maps of every stage, each [n, k + 1, H/8, W/8] in C order, as float.
@@ -44,16 +55,34 @@ class StepRunner {
   size_t arena_bytes() const { return arena_ ? arena_->peak_bytes() : 0; }
   engine::ConvPlan& plan() { return plan_; }
   const kernels::Exec& exec() const { return exec_; }
+  /// Steps that were replayed from a recording so far.
+  int64_t replays() const { return replays_; }
 
  private:
-  std::vector<double> forward_backward(const BatchTensors& batch, bool supervised);
+  struct Results;
+
+  void forward_backward(const BatchTensors& batch, bool supervised);
+  void compute(const BatchTensors& batch, const StepKind& kind);
+  void forget_recording();
 
   Model* model_;
   kernels::Exec exec_;
+  kernels::DeviceRuntime* runtime_;
+  bool record_;
   engine::ConvPlan plan_;
   std::unique_ptr<engine::Arena> arena_;
-  engine::Shape prepared_;  // image shape of the reserved memory
+  StepInput input_;
+  engine::Shape uploaded_, prepared_;  // image shapes of the last upload and of the reserved memory
   bool prepared_training_ = false, prepared_supervised_ = false;
+  std::shared_ptr<void> results_memory_;  // host memory that the device writes
+  Results* results_;                      // in it
+  engine::Tensor stats_;                  // kernels::ArrayStats, where the step computes
+  std::shared_ptr<void> host_segments_;   // the optimiser's, written before each launch ...
+  engine::Tensor segments_;               // ... and copied here by the step
+  StepKind kind_;                         // of the step under way
+  void* recording_ = nullptr;
+  const engine::Optimizer* recorded_optimizer_ = nullptr;
+  int64_t runs_ = 0, replays_ = 0;  // since the last change of shapes or optimiser; ever
 };
 
 }  // namespace cpm

@@ -55,9 +55,9 @@ std::string duration_text(double seconds) {
 
 namespace {
 
-/// `fixed` bytes and `one` for each image of a batch.
-void refuse_unless_fits(const Config& config, double needed, double fixed, double one) {
-  const auto available = static_cast<double>(available_memory());
+/// `needed` of `there` bytes: `fixed` and `one` for each image of a batch.
+void refuse_unless_fits(const Config& config, uint64_t there, double needed, double fixed, double one) {
+  const auto available = static_cast<double>(there);
   if (needed <= available) return;
   const auto fits = static_cast<int64_t>(std::max(0.0, (available - fixed) / one));
   throw Error(
@@ -73,7 +73,7 @@ void refuse_unless_fits(const Config& config, double needed, double fixed, doubl
 
 /// Refuses, before memory is taken, a network whose parameters, or batches of which the loader's shelf, do
 /// not fit.
-void check_sizes(const Config& config, const NetworkConfig& network) {
+void check_sizes(const Config& config, const NetworkConfig& network, const Device& device) {
   double parameters = 0;
   for (const Layer& layer : network_layers(network)) {
     if (layer.kind != LayerKind::Conv) continue;
@@ -86,7 +86,13 @@ void check_sizes(const Config& config, const NetworkConfig& network) {
   const auto side = static_cast<double>(config.data.input);
   const double one = side * side * kPlanes * (static_cast<double>(config.data.loader_threads) + 2);
   const bool raw = parse_data_spec(config.data.train).kind == DataSpec::Kind::Raw;  // whole in memory already
-  refuse_unless_fits(config, fixed + (raw ? 0 : one * static_cast<double>(config.train.batch)), fixed, one);
+  const double batches = raw ? 0 : one * static_cast<double>(config.train.batch);
+  if (device.exec.backend == kernels::Backend::Cpu) {
+    refuse_unless_fits(config, available_memory(), fixed + batches, fixed, one);
+  } else {
+    refuse_unless_fits(config, available_memory(), batches, 0, one);
+    refuse_unless_fits(config, device.available_memory(), fixed, fixed, one);
+  }
 }
 
 }  // namespace
@@ -162,8 +168,8 @@ TrainNet open_train_net(const Config& config, const TrainData& data, const std::
       .joints = schema.count(),
       .width = config.model.width,
       .pooling = config.model.pooling == "caffe" ? Pooling::Caffe : Pooling::Torch};
-  check_sizes(config, network);
-  net.model = std::make_unique<Model>(network, engine::DType::F32);
+  check_sizes(config, network, net.device);
+  net.model = std::make_unique<Model>(network, engine::DType::F32, net.device.place());
   net.model->info().joint_names = schema.names;
   net.model->info().input = static_cast<int>(config.data.input);
   net.model->initialise(config.model.init, static_cast<uint64_t>(config.train.seed));
@@ -173,7 +179,7 @@ TrainNet open_train_net(const Config& config, const TrainData& data, const std::
                                    : fmt::format("weights   {}: not taken (name or shape differs): {}",
                                                  weights, joined(left_out, 8)));
   }
-  net.runner = std::make_unique<StepRunner>(*net.model, net.device.exec);
+  net.runner = std::make_unique<StepRunner>(*net.model, net.device.exec, config.train.cuda_graph);
   std::vector<engine::ParameterScale> scales;
   for (const engine::Parameter& p : net.model->parameters().all())
     scales.push_back(scale_of(p, config.optim));
@@ -196,6 +202,7 @@ Config merge_resumed(const Config& kept, const Config& asked) {
   merged.train.epochs = asked.train.epochs;
   merged.train.threads = asked.train.threads;
   merged.train.device = asked.train.device;
+  merged.train.cuda_graph = asked.train.cuda_graph;
   merged.train.checkpoint_every = asked.train.checkpoint_every;
   merged.train.keep_checkpoints = asked.train.keep_checkpoints;
   merged.train.val_every = asked.train.val_every;
@@ -261,7 +268,7 @@ StepMemory step_memory(const TrainNet& net) {
 void check_step_memory(const Config& config, const BatchTensors& first, TrainNet* net) {
   net->runner->prepare(first, config.train.intermediate_supervision, true);
   const StepMemory memory = step_memory(*net);
-  refuse_unless_fits(config, memory.total(), memory.parameters + memory.state,
+  refuse_unless_fits(config, net->device.available_memory(), memory.total(), memory.parameters + memory.state,
                      memory.activations / static_cast<double>(first.image.shape()[0]));
 }
 
@@ -279,8 +286,7 @@ void print_header(const Config& config, const TrainData& data, TrainNet* net, co
                             config.train.intermediate_supervision ? "every stage" : "the last stage only"));
   console->line(fmt::format("optimiser {}, learning rate {:g} ({}), batch {}, seed {}", config.optim.name,
                             config.optim.lr, config.optim.schedule, batch, config.train.seed));
-  console->line(fmt::format("device    cpu ({}), {} threads", kernels::isa_name(net->device.exec.isa),
-                            net->device.threads->size()));
+  console->line("device    " + net->device.description());
   console->line(fmt::format("memory    weights and gradients {}, optimiser {}, activations and workspace {}",
                             bytes_text(memory.parameters), bytes_text(memory.state),
                             bytes_text(memory.activations)));

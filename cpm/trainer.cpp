@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <exception>
 #include <numbers>
 #include <utility>
 
@@ -12,7 +14,6 @@
 #include "cpm/signals.h"
 #include "cpm/train_session.h"
 #include "engine/io/file.h"
-#include "kernels/reduce/reduce.h"
 
 namespace cpm {
 
@@ -67,7 +68,8 @@ class Trainer {
   bool nothing_to_do();
   void prepare();
   void loop();
-  StepResult make_step(Batch batch, int64_t step);
+  void fetch(int64_t step);
+  StepResult make_step(int64_t step);
   void record(const StepResult& result, const std::vector<double>& plateau, int64_t step);
   void show(const MetricsRow& row);
   void checkpoint(bool final);
@@ -81,6 +83,8 @@ class Trainer {
   TrainData data_;
   TrainNet net_;
   std::optional<Batch> first_batch_;  // of a new run
+  std::vector<double> plateau_;       // of the batch that was fetched last
+  std::exception_ptr fetch_error_;    // of the batch after the step under way
   std::optional<RunDir> dir_;
   std::unique_ptr<StepRunner> predictor_;
   TrainOutcome outcome_;
@@ -159,29 +163,44 @@ void Trainer::prepare() {
   }
 }
 
-StepResult Trainer::make_step(Batch batch, int64_t step) {
+/// Uploads the batch of `step`. Before the first step of this process it also prints the header.
+void Trainer::fetch(int64_t step) {
+  Batch batch = first_batch_ ? *std::exchange(first_batch_, std::nullopt) : data_.source->next(step - 1);
+  plateau_ = batch_plateau(batch, static_cast<int>(config_.model.stages));
   const BatchTensors tensors = to_tensors(std::move(batch), engine::DType::F32);
-  if (step == first_step_ + 1) {
-    print_header(config_, data_, &net_, tensors, &console_);
-    write_plan(*dir_, net_.runner->plan().chosen());
-    last_shown_ = start_ = Clock::now();
-    waited_before_ = data_.source->seconds_waited();
+  net_.runner->upload(tensors);
+  if (step != first_step_ + 1) return;
+  print_header(config_, data_, &net_, tensors, &console_);
+  write_plan(*dir_, net_.runner->plan().chosen());
+  last_shown_ = start_ = Clock::now();
+  waited_before_ = data_.source->seconds_waited();
+}
+
+StepResult Trainer::make_step(int64_t step) {
+  net_.runner->launch({.intermediate_supervision = config_.train.intermediate_supervision,
+                       .optimizer = net_.optimizer.get(),
+                       .lr = learning_rate(config_.optim, step, total_)});
+  // While a device computes, the next batch goes there. What is wrong with it is told after this step.
+  if (step < total_) {
+    try {
+      fetch(step + 1);
+    } catch (...) {
+      fetch_error_ = std::current_exception();
+    }
   }
-  const StepResult result = net_.runner->gradients(tensors, config_.train.intermediate_supervision);
+  const StepResult result = net_.runner->wait();
   if (!std::isfinite(result.loss) || result.non_finite > 0) diverged(result, step);
-  net_.optimizer->step(net_.device.exec, learning_rate(config_.optim, step, total_));
   return result;
 }
 
 void Trainer::diverged(const StepResult& result, int64_t step) {
   std::string where;
+  const engine::Tensor gradient = engine::to_host(net_.model->parameters().flat_grad());
   for (const engine::Parameter& p : net_.model->parameters().all()) {
-    kernels::ArrayStats stats;
-    kernels::reduce_kernels<float>(net_.device.exec.backend)
-        .stats(net_.device.exec, p.grad.count(), p.grad.data<float>(), &stats);
-    if (stats.non_finite > 0) {
-      where =
-          fmt::format(", first in the gradient of {} ({} of {})", p.name, stats.non_finite, p.grad.count());
+    const auto values = engine::slice_of(gradient, p.offset, p.shape).span<float>();
+    const auto bad = std::count_if(values.begin(), values.end(), [](float v) { return !std::isfinite(v); });
+    if (bad > 0) {
+      where = fmt::format(", first in the gradient of {} ({} of {})", p.name, bad, p.shape.count());
       break;
     }
   }
@@ -190,7 +209,7 @@ void Trainer::diverged(const StepResult& result, int64_t step) {
                .what = "training diverged",
                .expected = "a finite loss and gradient",
                .got = fmt::format("loss {:g}{}", result.loss, where),
-               .hint = "lower optim.lr or add optim.warmup; the weights were not updated"});
+               .hint = "lower optim.lr or add optim.warmup; checkpoints hold the weights from before"});
 }
 
 void Trainer::record(const StepResult& result, const std::vector<double>& plateau, int64_t step) {
@@ -268,11 +287,10 @@ void Trainer::loop() {
   dir_->write_status("running", first_step_, total_);
   Clock::time_point heartbeat = Clock::now();
   last_shown_ = start_ = Clock::now();
-  waited_before_ = data_.source->seconds_waited();
+  if (first_step_ < total_) fetch(first_step_ + 1);
   for (int64_t step = first_step_ + 1; step <= total_; ++step) {
-    Batch batch = first_batch_ ? *std::exchange(first_batch_, std::nullopt) : data_.source->next(step - 1);
-    const std::vector<double> plateau = batch_plateau(batch, static_cast<int>(config_.model.stages));
-    record(make_step(std::move(batch), step), plateau, step);
+    const std::vector<double> plateau = plateau_;
+    record(make_step(step), plateau, step);
     constexpr double kHeartbeatSeconds = 5;
     if (seconds_since(heartbeat) > kHeartbeatSeconds) {
       dir_->write_status("running", step, total_);
@@ -285,6 +303,7 @@ void Trainer::loop() {
       outcome_.interrupted = true;
       return;
     }
+    if (fetch_error_) std::rethrow_exception(fetch_error_);
   }
 }
 

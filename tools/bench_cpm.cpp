@@ -22,7 +22,7 @@ struct Flags {
   std::optional<int64_t> size, batch, k, stages, samples, threads;
   std::optional<double> width;
   std::string mode = "forward,step", device = "auto";
-  bool json = false;
+  bool json = false, no_cuda_graph = false;
 };
 
 struct Setup {
@@ -125,11 +125,14 @@ int run(int argc, char** argv) {
   cli.option("--device", &f.device, "DEVICE", "auto, cpu, cuda or cuda:N (default auto)");
   cli.option("--samples", &f.samples, "N", "timed calls of each (default 5)");
   cli.option("--threads", &f.threads, "N", "threads (default: all processors)");
+  cli.flag("--no-cuda-graph", &f.no_cuda_graph,
+           "launch every kernel of a step instead of replaying a recording");
   cli.flag("--json", &f.json, "one JSON object on stdout");
   if (!cli.parse(argc, argv)) return 0;
   const Setup s = resolve(f);
   const cpm::Device device = cpm::open_device(f.device, f.threads.value_or(0));
-  cpm::Model model({.stages = s.stages, .joints = s.joints, .width = s.width}, engine::DType::F32);
+  cpm::Model model({.stages = s.stages, .joints = s.joints, .width = s.width}, engine::DType::F32,
+                   device.place());
   engine::named_fill(model.parameters(), "golden");
   const cpm::BatchTensors batch = cpm::to_tensors(named_batch(s), engine::DType::F32);
 
@@ -142,12 +145,13 @@ int run(int argc, char** argv) {
   }
   std::vector<double> losses;
   if (s.step) {
-    cpm::StepRunner runner(model, device.exec);
+    cpm::StepRunner runner(model, device.exec, !f.no_cuda_graph);
     engine::Optimizer adam(model.parameters(), {},
                            std::vector<engine::ParameterScale>(model.parameters().all().size()));
     const auto seconds = time_calls("step", s.samples, [&] {
-      losses.push_back(runner.gradients(batch, true).loss);
-      adam.step(device.exec, 1e-5);
+      runner.upload(batch);
+      runner.launch({.optimizer = &adam, .lr = 1e-5});
+      losses.push_back(runner.wait().loss);
     });
     if (!f.json) print_timing("step", seconds);
     json.add_raw("step", timing_json(seconds));

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/base/exec.h"
 #include "kernels/base/types.h"
 
 namespace tools {
@@ -56,7 +57,7 @@ int run_main(const std::function<int()>& body);
 void require_usage(bool ok, const std::string& where, const std::string& what, const std::string& expected,
                    const std::string& got);
 
-/// "fp32" or "fp64"; Usage for tf32 and bf16, which the CPU does not have, and for other words.
-kernels::DType parse_precision(const std::string& precision);
+/// "fp32" or, on the CPU, "fp64"; Usage for tf32 and bf16, which are not there yet, and for other words.
+kernels::DType parse_precision(const std::string& precision, const kernels::Exec& exec);
 
 }  // namespace tools

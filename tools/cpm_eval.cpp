@@ -78,7 +78,7 @@ int run(int argc, char** argv) {
   const cpm::PredictOptions base{.flip = f.flip, .scales = parse_scales(f.scales)};
   const cpm::Device device = cpm::open_device(f.device, f.threads.value_or(0));
   const auto dataset = cpm::open_dataset(cpm::parse_data_spec(f.data));
-  cpm::Model model = cpm::Model::load(f.weights, engine::DType::F32);
+  cpm::Model model = cpm::Model::load(f.weights, engine::DType::F32, device.place());
   if (model.joints() != dataset->schema().count()) {
     throw kernels::Error(kernels::ExitCode::BadData,
                          {.where = f.weights,

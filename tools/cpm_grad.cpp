@@ -42,17 +42,19 @@ int run(int argc, char** argv) {
     tools::require_usage(!std::filesystem::equivalent(f.out, input, missing), "--out",
                          "would overwrite an input", "another file", f.out);
   }
-  const engine::DType dtype = tools::parse_precision(f.precision);
   const cpm::Device device = cpm::open_device(f.device, f.threads.value_or(0));
-  cpm::Model model = cpm::Model::load(f.weights, dtype);
+  const engine::DType dtype = tools::parse_precision(f.precision, device.exec);
+  cpm::Model model = cpm::Model::load(f.weights, dtype, device.place());
   const cpm::BatchTensors batch = cpm::read_raw_tensors(f.raw_input, model.joints(), dtype, true);
   cpm::StepRunner runner(model, device.exec);
   const cpm::StepResult result = runner.gradients(batch, !f.no_supervision);
 
   const std::vector<float> losses(result.stage_losses.begin(), result.stage_losses.end());
   std::vector<engine::TensorToStore> tensors;
+  const engine::Tensor gradient = engine::to_host(model.parameters().flat_grad());
   for (const engine::Parameter& p : model.parameters().all()) {
-    tensors.push_back({p.name, dtype, p.shape.to_vector(), p.grad.memory().get()});
+    tensors.push_back(
+        {p.name, dtype, p.shape.to_vector(), engine::slice_of(gradient, p.offset, p.shape).memory().get()});
   }
   tensors.push_back({"loss", engine::DType::F32, {static_cast<int64_t>(losses.size())}, losses.data()});
   engine::write_safetensors(f.out, std::move(tensors), {});

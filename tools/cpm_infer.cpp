@@ -142,7 +142,8 @@ int run(int argc, char** argv) {
   tools::require_usage(!f.scale || (*f.scale > 0.01 && *f.scale < 100), "--scale", "out of range",
                        "0.01 to 100", fmt::format("{:g}", f.scale.value_or(0)));
   const cpm::Device device = cpm::open_device(f.device, f.threads.value_or(0));
-  cpm::Model model = cpm::Model::load(f.weights, tools::parse_precision(f.precision));
+  cpm::Model model =
+      cpm::Model::load(f.weights, tools::parse_precision(f.precision, device.exec), device.place());
   cpm::StepRunner runner(model, device.exec);
   const tools::OutputFolder out(f.out);
   std::vector<cpm::Prediction> predictions;

@@ -16,7 +16,8 @@ struct Flags {
   std::optional<int64_t> steps, batch, seed, threads, checkpoint_every;
   std::optional<double> epochs;
   std::vector<std::string> set;
-  bool no_supervision = false, deterministic = false, print_config = false, json = false;
+  bool no_supervision = false, deterministic = false, no_cuda_graph = false;
+  bool print_config = false, json = false;
 };
 
 void declare(tools::Cli* cli, Flags* f) {
@@ -42,6 +43,8 @@ void declare(tools::Cli* cli, Flags* f) {
   cli->flag("--no-intermediate-supervision", &f->no_supervision, "differentiate the last stage's loss only");
   cli->option("--precision", &f->precision, "P", "fp32");
   cli->flag("--deterministic", &f->deterministic, "refuse rows whose results vary (on the CPU none does)");
+  cli->flag("--no-cuda-graph", &f->no_cuda_graph,
+            "launch every kernel of a step instead of replaying a recording");
   cli->flag("--print-config", &f->print_config, "print the resolved configuration as TOML and exit");
   cli->flag("--json", &f->json, "one JSON object on stdout, everything else on stderr");
   cli->footer(
@@ -78,6 +81,7 @@ cpm::Config resolve(const Flags& f, const std::optional<std::filesystem::path>& 
   if (f.checkpoint_every) c.train.checkpoint_every = *f.checkpoint_every;
   if (f.no_supervision) c.train.intermediate_supervision = false;
   if (f.deterministic) c.train.deterministic = true;
+  if (f.no_cuda_graph) c.train.cuda_graph = false;
   return c;
 }
 

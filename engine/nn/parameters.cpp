@@ -20,8 +20,8 @@ void ParameterStore::add(const std::string& name, Shape shape) {
 }
 
 void ParameterStore::allocate() {
-  flat_value_ = Tensor::zeros({flat_count_}, dtype_);
-  flat_grad_ = Tensor::zeros({flat_count_}, dtype_);
+  flat_value_ = Tensor::zeros({flat_count_}, dtype_, place_);
+  flat_grad_ = Tensor::zeros({flat_count_}, dtype_, place_);
   for (Parameter& p : parameters_) {
     p.value = slice_of(flat_value_, p.offset, p.shape);
     p.grad = slice_of(flat_grad_, p.offset, p.shape);
@@ -45,7 +45,7 @@ Tensor slice_of(const Tensor& flat, int64_t offset, Shape shape) {
             to_string(shape), offset, flat.count());
   auto* data = static_cast<std::byte*>(flat.memory().get());
   const size_t bytes = static_cast<size_t>(offset) * kernels::dtype_size(flat.dtype());
-  return {shape, flat.dtype(), std::shared_ptr<void>(flat.memory(), data + bytes)};
+  return {shape, flat.dtype(), std::shared_ptr<void>(flat.memory(), data + bytes), flat.place()};
 }
 
 void fill_normal(const Tensor& tensor, double std, uint64_t seed, uint64_t index) {

@@ -21,7 +21,8 @@ struct Parameter {
 
 class ParameterStore {
  public:
-  explicit ParameterStore(DType dtype) : dtype_(dtype) {}
+  /// The flat buffers lie at `place`.
+  explicit ParameterStore(DType dtype, Place place = {}) : dtype_(dtype), place_(place) {}
 
   /// Before allocate(); names are unique.
   void add(const std::string& name, Shape shape);
@@ -29,6 +30,7 @@ class ParameterStore {
   void allocate();
 
   DType dtype() const { return dtype_; }
+  const Place& place() const { return place_; }
   const std::vector<Parameter>& all() const { return parameters_; }
   const Parameter& at(const std::string& name) const;
   bool contains(const std::string& name) const { return index_.count(name) != 0; }
@@ -41,6 +43,7 @@ class ParameterStore {
 
  private:
   DType dtype_;
+  Place place_;
   std::vector<Parameter> parameters_;
   std::map<std::string, size_t> index_;
   int64_t flat_count_ = 0;

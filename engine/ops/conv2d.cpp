@@ -44,9 +44,7 @@ void run(Context& context, const std::string& layer, const ConvProblem& problem,
   const size_t bytes = row.workspace(context.exec, problem, direction);
   const auto workspace = bytes > 0 ? context.arena->allocate(bytes) : nullptr;
   if (context.dry()) return;
-  kernels::Exec exec = context.exec;
-  exec.workspace = {workspace.get(), bytes};
-  row.run(exec, problem, direction, operands, mode);
+  row.run(with_workspace(context.exec, workspace.get(), bytes), problem, direction, operands, mode);
 }
 
 struct Saved {

@@ -12,9 +12,9 @@ Optimizer::Optimizer(ParameterStore& store, const OptimizerOptions& options,
     : store_(&store), options_(options), scales_(std::move(scales)) {
   CPM_CHECK(scales_.size() == store.all().size(), "{} scales for {} parameters", scales_.size(),
             store.all().size());
-  first_ = Tensor::zeros({store.flat_count()}, store.dtype());
+  first_ = Tensor::zeros({store.flat_count()}, store.dtype(), store.place());
   if (options_.kind == OptimizerOptions::Kind::Adam)
-    second_ = Tensor::zeros({store.flat_count()}, store.dtype());
+    second_ = Tensor::zeros({store.flat_count()}, store.dtype(), store.place());
 }
 
 void Optimizer::step(const kernels::Exec& exec, double lr) {

@@ -9,14 +9,16 @@
 #include <cstring>
 #include <limits>
 #include <new>
+#include <utility>
 
+#include "kernels/base/device_runtime.h"
 #include "kernels/base/error.h"
 
 namespace engine {
 
 namespace {
 
-constexpr size_t kAlign = 64;
+constexpr size_t kAlign = 64, kDeviceAlign = 256;
 constexpr size_t kGuard = 256;
 constexpr size_t kHugePage = size_t{2} << 20;
 constexpr int kPoison = 0xff;  // all ones: NaN as float and as double
@@ -24,13 +26,6 @@ constexpr int kGuardByte = 0xa5;
 
 size_t round_up(size_t bytes, size_t unit) {
   return (bytes + unit - 1) / unit * unit;
-}
-
-std::byte* reserve(size_t bytes) {
-  void* memory = std::aligned_alloc(kHugePage, round_up(std::max<size_t>(bytes, 1), kHugePage));
-  if (memory == nullptr) throw std::bad_alloc();
-  madvise(memory, bytes, MADV_HUGEPAGE);  // a refusal costs speed only
-  return static_cast<std::byte*>(memory);
 }
 
 bool all_guard(const std::byte* bytes) {
@@ -41,10 +36,34 @@ bool all_guard(const std::byte* bytes) {
 
 Arena::Arena() : Arena(Options{}) {}
 
-Arena::Arena(Options options) : options_(options) {}
+Arena::Arena(Options options) : options_(options) {
+  CPM_CHECK(options.place.on_host() || !options.guards, "guard bands are for host memory");
+}
 
 Arena::~Arena() {
-  std::free(base_);
+  give_back(base_);
+}
+
+size_t Arena::alignment() const {
+  return options_.place.on_host() ? kAlign : kDeviceAlign;
+}
+
+std::byte* Arena::reserve(size_t bytes) const {
+  const size_t size = std::max<size_t>(bytes, 1);
+  if (!options_.place.on_host()) {
+    return static_cast<std::byte*>(
+        kernels::device_runtime(options_.place.backend).allocate(options_.place.device, size));
+  }
+  void* memory = std::aligned_alloc(kHugePage, round_up(size, kHugePage));
+  if (memory == nullptr) throw std::bad_alloc();
+  madvise(memory, bytes, MADV_HUGEPAGE);  // a refusal costs speed only
+  return static_cast<std::byte*>(memory);
+}
+
+void Arena::give_back(std::byte* memory) const {
+  if (options_.place.on_host()) return std::free(memory);
+  if (memory == nullptr) return;
+  kernels::device_runtime(options_.place.backend).release(options_.place.device, memory);
 }
 
 void Arena::measure() {
@@ -56,15 +75,14 @@ void Arena::measure() {
 
 void Arena::commit() {
   CPM_CHECK(mode_ == Mode::Measuring && live_ == 0, "{} blocks are alive while an arena commits", live_);
-  std::free(base_);
-  base_ = nullptr;
+  give_back(std::exchange(base_, nullptr));
   base_ = reserve(peak_);
   reserved_ = peak_;
   free_ = {{0, reserved_}};
   mode_ = Mode::Committed;
 }
 
-size_t Arena::place(size_t bytes) {
+size_t Arena::find_place(size_t bytes) {
   const auto hole =
       std::find_if(free_.begin(), free_.end(), [&](const auto& f) { return f.second >= bytes; });
   CPM_CHECK(hole != free_.end(), "an arena of {} bytes was asked for {} more than the dry run needed",
@@ -94,8 +112,8 @@ void Arena::release(size_t offset, size_t bytes) {
 
 std::shared_ptr<void> Arena::allocate(size_t bytes) {
   if (mode_ == Mode::Separate) return separate(bytes);
-  const size_t size = round_up(std::max<size_t>(bytes, 1), kAlign);
-  const size_t offset = place(size);
+  const size_t size = round_up(std::max<size_t>(bytes, 1), alignment());
+  const size_t offset = find_place(size);
   ++live_;
   // Measured blocks have no memory; any non-null address marks them as allocated.
   std::byte* data = measuring() ? reinterpret_cast<std::byte*>(kAlign) + offset : base_ + offset;
@@ -106,9 +124,12 @@ std::shared_ptr<void> Arena::allocate(size_t bytes) {
 }
 
 std::shared_ptr<void> Arena::separate(size_t bytes) {
-  const size_t size = round_up(std::max<size_t>(bytes, 1), kAlign);
+  const size_t size = round_up(std::max<size_t>(bytes, 1), alignment());
   const size_t guard = options_.guards ? kGuard : 0;
-  auto* block = static_cast<std::byte*>(std::aligned_alloc(kAlign, size + 2 * guard));
+  // On a device exactly what was asked for, so that its own checkers see an overrun.
+  std::byte* block = options_.place.on_host()
+                         ? static_cast<std::byte*>(std::aligned_alloc(kAlign, size + 2 * guard))
+                         : reserve(bytes);
   if (block == nullptr) throw std::bad_alloc();
   ++live_;
   separate_bytes_ += size;
@@ -122,7 +143,7 @@ std::shared_ptr<void> Arena::separate(size_t bytes) {
             if (guard > 0 && !(all_guard(block) && all_guard(block + guard + bytes))) ++violations_;
             --live_;
             separate_bytes_ -= size;
-            std::free(block);
+            give_back(block);
           }};
 }
 

@@ -9,12 +9,15 @@
 #include <map>
 #include <memory>
 
+#include "engine/tensor/tensor.h"
+
 namespace engine {
 
 class Arena {
  public:
   struct Options {
-    bool guards = false;  // NaN-poison every block and check guard bands round it when it is freed
+    bool guards = false;  // NaN-poison every block and check guard bands round it when it is freed (host)
+    Place place = {};     // where the memory lies
   };
 
   Arena();
@@ -23,8 +26,8 @@ class Arena {
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
 
-  /// `bytes` of 64-byte aligned memory, undefined content; freed when the last copy of the pointer goes.
-  /// While measuring, the pointer is not null but must not be followed.
+  /// `bytes` of memory aligned to 64 bytes (256 on a device), undefined content; freed when the last copy of
+  /// the pointer goes. While measuring, the pointer is not null but must not be followed.
   std::shared_ptr<void> allocate(size_t bytes);
 
   /// Until measure() is called every allocation has memory of its own (for tests and one-shot programs).
@@ -33,6 +36,7 @@ class Arena {
   void commit();
 
   bool measuring() const { return mode_ == Mode::Measuring; }
+  const Place& place() const { return options_.place; }
   /// Most bytes alive at once so far (with alignment and fragmentation where measured or committed).
   size_t peak_bytes() const { return peak_; }
   size_t live_blocks() const { return live_; }
@@ -42,9 +46,12 @@ class Arena {
  private:
   enum class Mode { Separate, Measuring, Committed };
 
-  size_t place(size_t bytes);
+  size_t find_place(size_t bytes);
   void release(size_t offset, size_t bytes);
   std::shared_ptr<void> separate(size_t bytes);
+  std::byte* reserve(size_t bytes) const;
+  void give_back(std::byte* memory) const;
+  size_t alignment() const;
 
   Options options_;
   Mode mode_ = Mode::Separate;

@@ -10,6 +10,12 @@ namespace engine {
 
 class ConvPlan;
 
+/// `exec` with scratch memory.
+inline kernels::Exec with_workspace(kernels::Exec exec, void* data, size_t bytes) {
+  exec.workspace = {data, bytes};
+  return exec;
+}
+
 struct Context {
   kernels::Exec exec;
   Arena* arena = nullptr;
@@ -19,7 +25,8 @@ struct Context {
   bool dry() const { return arena->measuring(); }
   /// An uninitialised tensor from the arena.
   Tensor allocate(Shape shape, DType dtype) const {
-    return {shape, dtype, arena->allocate(static_cast<size_t>(shape.count()) * kernels::dtype_size(dtype))};
+    return {shape, dtype, arena->allocate(static_cast<size_t>(shape.count()) * kernels::dtype_size(dtype)),
+            arena->place()};
   }
 };
 

@@ -1,0 +1,42 @@
+// The input of a step on its way to the device. A batch is copied into pinned memory, from there in a stream
+// of its own into a landing buffer while the step before still runs, and at the start of its step to where
+// the recorded step reads it, always the same place. In host memory there is nothing to move.
+#pragma once
+
+#include <memory>
+
+#include "cpm/model.h"
+#include "kernels/base/device_runtime.h"
+
+namespace cpm {
+
+/// A batch as tensors of the model's element type.
+struct BatchTensors {
+  engine::Tensor image, center;
+  Targets targets;  // undefined tensors for inference
+};
+
+class StepInput {
+ public:
+  /// `exec`: the stream that computes.
+  explicit StepInput(const kernels::Exec& exec);
+  ~StepInput();
+  StepInput(const StepInput&) = delete;
+  StepInput& operator=(const StepInput&) = delete;
+
+  /// The next step's input, in host memory; it may be changed when this returns. Waits only for the upload
+  /// before it.
+  void upload(const BatchTensors& host);
+  /// The last upload where the step reads it: same addresses from call to call while shapes stay. Queued in
+  /// exec's stream.
+  const BatchTensors& take();
+
+ private:
+  struct Buffers;
+
+  kernels::Exec exec_;
+  BatchTensors host_;  // what take() gives where nothing moves
+  std::unique_ptr<Buffers> buffers_;
+};
+
+}  // namespace cpm
