@@ -32,4 +32,7 @@ struct ConcatKernels {
 template <class T>
 const ConcatKernels<T>& concat_kernels(Backend backend);
 
+/// cuda.cu, or nullptr from no_cuda.cpp.
+const ConcatKernels<float>* cuda_concat_kernels();
+
 }  // namespace kernels

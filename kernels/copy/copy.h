@@ -24,4 +24,7 @@ struct CopyKernels {
 template <class T>
 const CopyKernels<T>& copy_kernels(Backend backend);
 
+/// cuda.cu, or nullptr from no_cuda.cpp.
+const CopyKernels<float>* cuda_copy_kernels();
+
 }  // namespace kernels

@@ -8,20 +8,20 @@ namespace kernels {
 namespace {
 
 struct Forward {
-  static __device__ float apply(float x) { return x < 0.0f ? 0.0f : x; }
+  __device__ float operator()(float x) const { return x < 0.0f ? 0.0f : x; }
 };
 
 struct Backward {
-  static __device__ float apply(float y, float dy) { return y > 0.0f ? dy : 0.0f; }
+  __device__ float operator()(float y, float dy) const { return y > 0.0f ? dy : 0.0f; }
 };
 
 void relu_forward(const Exec& exec, int64_t count, const float* x, float* y) {
-  cuda::map<Forward>(exec, {"relu_forward", {{"count", count}}}, count, GradMode::Overwrite, y, x);
+  cuda::map(exec, {"relu_forward", {{"count", count}}}, count, GradMode::Overwrite, Forward{}, y, x);
 }
 
 void relu_backward(const Exec& exec, int64_t count, const float* y, const float* dy, float* dx,
                    GradMode mode) {
-  cuda::map<Backward>(exec, {"relu_backward", {{"count", count}}}, count, mode, dx, y, dy);
+  cuda::map(exec, {"relu_backward", {{"count", count}}}, count, mode, Backward{}, dx, y, dy);
 }
 
 }  // namespace
