@@ -1,5 +1,6 @@
 // The bias of a convolution: its gradient, db[k] = sum over images and pixels of dy[n, k, pixel], summed in
-// double in a fixed order. (The forward bias is part of the convolution rows.)
+// double in a fixed order; alone, or in one pass with the ReLU behind the layer. (The forward bias is part of
+// the convolution rows.)
 #pragma once
 
 #include <cstdint>
@@ -18,13 +19,22 @@ struct BiasKernels {
   /// dy [N, K, pixels], db [K].
   using Backward = void (*)(const Exec&, const BiasProblem&, const T* dy, T* db, GradMode mode);
 
-  Backward backward;
+  /// For a layer with a ReLU, y [N, K, pixels] its output: dz = y > 0 ? dy : 0 replaces dy, and db is the sum
+  /// of dz. The bits of ReluKernels::backward in place and then `backward`. Ignore concerns db alone (which
+  /// may then be null): dz is written all the same.
+  using ReluBackward = void (*)(const Exec&, const BiasProblem&, const T* y, T* dy, T* db, GradMode mode);
 
-  constexpr explicit BiasKernels(Backward b) : backward(b) {}
+  Backward backward;
+  ReluBackward relu_backward;
+
+  constexpr BiasKernels(Backward b, ReluBackward rb) : backward(b), relu_backward(rb) {}
 };
 
 /// The kernels of a backend; DeviceUnavailable where this build has none.
 template <class T>
 const BiasKernels<T>& bias_kernels(Backend backend);
+
+/// cuda.cu, or nullptr from no_cuda.cpp.
+const BiasKernels<float>* cuda_bias_kernels();
 
 }  // namespace kernels

@@ -8,4 +8,8 @@ namespace kernels::cpu {
 template <class T>
 void bias_backward(const Exec& exec, const BiasProblem& problem, const T* dy, T* db, GradMode mode);
 
+template <class T>
+void bias_relu_backward(const Exec& exec, const BiasProblem& problem, const T* y, T* dy, T* db,
+                        GradMode mode);
+
 }  // namespace kernels::cpu
