@@ -25,9 +25,13 @@ Variable mse(Tape& tape, const Variable& y, const Tensor& target, const Tensor& 
                                      .target = aim.data<T>(),
                                      .mask = only.defined() ? only.data<T>() : nullptr};
     };
+    const auto& squared_error = kernels::mse_kernels<T>(context.exec.backend);
+    const size_t bytes = squared_error.workspace(s[0] * s[1]);
+    const auto workspace = bytes > 0 ? context.arena->allocate(bytes) : nullptr;
     if (!context.dry()) {
-      kernels::mse_kernels<T>(context.exec.backend)
-          .forward(context.exec, operands(y.value, target, mask), scale, loss.data<double>());
+      kernels::Exec exec = context.exec;
+      exec.workspace = {workspace.get(), bytes};
+      squared_error.forward(exec, operands(y.value, target, mask), scale, loss.data<double>());
     }
     return tape.record(
         "mse", loss, {y},

@@ -21,19 +21,26 @@ struct MseOperands {
 
 template <class T>
 struct MseKernels {
-  /// *loss = scale * sum of mask (y - target)^2, in double.
+  /// Bytes of scratch that `forward` needs in exec.workspace (64-byte aligned) for so many maps; 0 on the
+  /// CPU.
+  using Workspace = size_t (*)(int64_t maps);
+  /// *loss = scale * sum of mask (y - target)^2, in double; `loss` is memory of the backend, like the arrays.
   using Forward = void (*)(const Exec&, const MseOperands<T>&, double scale, double* loss);
   /// dy = 2 scale mask (y - target).
   using Backward = void (*)(const Exec&, const MseOperands<T>&, double scale, T* dy, GradMode mode);
 
+  Workspace workspace;
   Forward forward;
   Backward backward;
 
-  constexpr MseKernels(Forward f, Backward b) : forward(f), backward(b) {}
+  constexpr MseKernels(Workspace w, Forward f, Backward b) : workspace(w), forward(f), backward(b) {}
 };
 
 /// The kernels of a backend; DeviceUnavailable where this build has none.
 template <class T>
 const MseKernels<T>& mse_kernels(Backend backend);
+
+/// cuda.cu, or nullptr from no_cuda.cpp.
+const MseKernels<float>* cuda_mse_kernels();
 
 }  // namespace kernels
