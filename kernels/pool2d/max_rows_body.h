@@ -23,7 +23,7 @@ struct Simd {
     return vector;
   }
   static void store(Vector vector, T* to) { __builtin_memcpy(to, &vector, sizeof vector); }
-  static Vector all(T value) { return Vector{} + value; }
+  static Vector all(T value) { return value - Vector{}; }  // 0 + value would lose the sign of -0
 
   /// Elements kFirst, kFirst + 2, kFirst + 4, ... of the 2 * kCount elements at `from`; kFirst is 0 or 1.
   template <int kFirst>
