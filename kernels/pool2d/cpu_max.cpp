@@ -4,9 +4,10 @@
 // done in strips of 256 output columns, whose row maxima stay in a ring on the stack (cache level 1). The
 // network's 3x3 windows of stride 2 have a vector path of their own. Comparisons alone: any instruction set
 // gives the same bits. Backward: a plane is one task and its windows are taken in order, so sums are the same
-// for any thread count.
+// for any thread count. Behind a ReLU a plane passes through a buffer of a plane, which stays in cache.
 #include <algorithm>
 #include <array>
+#include <vector>
 
 #include "kernels/base/elementwise.h"
 #include "kernels/pool2d/cpu.h"
@@ -72,36 +73,86 @@ void max_plane(const MaxRows<T>& rows, const PoolProblem& problem, const T* x, T
   }
 }
 
+/// Runs max_plane on the planes that plane_of(i) gives.
+template <class T, class PlaneOf>
+void max_planes(const Exec& exec, const PoolProblem& problem, T* y, uint8_t* argmax, PlaneOf plane_of) {
+  const int64_t output = problem.P() * problem.Q();
+  const MaxRows<T>& rows = exec.isa >= Isa::Avx2 ? max_rows_avx2<T>() : max_rows_portable<T>();
+  exec.threads->parallel_for(problem.planes, [&](int64_t i) {
+    const auto plane = plane_of(i);
+    max_plane(rows, problem, &plane[0], y + i * output, argmax + i * output);
+  });
+}
+
+/// Adds gradient(index of an output) to the pixel that argmax names, for every output of planes in turn.
+class Scatter {
+ public:
+  explicit Scatter(const PoolProblem& problem) : problem_(problem), P_(problem.P()), Q_(problem.Q()) {
+    for (int64_t place = 0; place < problem.kernel * problem.kernel; ++place) {
+      offset_[static_cast<size_t>(place)] = place / problem.kernel * problem.W + place % problem.kernel;
+    }
+  }
+
+  template <class T, class Gradient>
+  void plane(int64_t i, const uint8_t* argmax, T* d_plane, Gradient gradient) const {
+    for (int64_t p = 0; p < P_; ++p) {
+      const int64_t row = (i * P_ + p) * Q_;
+      const int64_t origin = (p * problem_.stride - problem_.pad) * problem_.W - problem_.pad;
+      for (int64_t q = 0; q < Q_; ++q) {
+        d_plane[origin + q * problem_.stride + offset_[argmax[row + q]]] += gradient(row + q);
+      }
+    }
+  }
+
+ private:
+  const PoolProblem& problem_;
+  int64_t P_, Q_;
+  std::array<int64_t, 256> offset_ = {};  // of every place in a window, from the window's origin
+};
+
 }  // namespace
 
 template <class T>
 void max_pool_forward(const Exec& exec, const PoolProblem& problem, const T* x, T* y, uint8_t* argmax) {
-  const int64_t image = problem.H * problem.W, output = problem.P() * problem.Q();
-  const MaxRows<T>& rows = exec.isa >= Isa::Avx2 ? max_rows_avx2<T>() : max_rows_portable<T>();
-  exec.threads->parallel_for(problem.planes, [&](int64_t i) {
-    max_plane(rows, problem, x + i * image, y + i * output, argmax + i * output);
-  });
+  const int64_t image = problem.H * problem.W;
+  max_planes(exec, problem, y, argmax, [&](int64_t i) { return x + i * image; });
 }
 
 template <class T>
 void max_pool_backward(const Exec& exec, const PoolProblem& problem, const T* dy, const uint8_t* argmax,
                        T* dx, GradMode mode) {
   if (mode == GradMode::Ignore) return;
-  const int64_t P = problem.P(), Q = problem.Q(), image = problem.H * problem.W;
-  std::array<int64_t, 256> offset = {};  // of every place in a window, from the window's origin
-  for (int64_t place = 0; place < problem.kernel * problem.kernel; ++place) {
-    offset[static_cast<size_t>(place)] = place / problem.kernel * problem.W + place % problem.kernel;
-  }
+  const int64_t image = problem.H * problem.W;
+  const Scatter scatter(problem);
   exec.threads->parallel_for(problem.planes, [&](int64_t i) {
     T* d_plane = dx + i * image;
     if (mode == GradMode::Overwrite) std::fill(d_plane, d_plane + image, T(0));
-    for (int64_t p = 0; p < P; ++p) {
-      const int64_t row = (i * P + p) * Q;
-      const int64_t origin = (p * problem.stride - problem.pad) * problem.W - problem.pad;
-      for (int64_t q = 0; q < Q; ++q) {
-        d_plane[origin + q * problem.stride + offset[argmax[row + q]]] += dy[row + q];
-      }
-    }
+    scatter.plane(i, argmax, d_plane, [&](int64_t out) { return dy[out]; });
+  });
+}
+
+template <class T>
+void relu_max_pool_forward(const Exec& exec, const PoolProblem& problem, const T* x, T* y, uint8_t* argmax) {
+  const int64_t image = problem.H * problem.W;
+  max_planes(exec, problem, y, argmax, [&](int64_t i) {
+    std::vector<T> plane(x + i * image, x + (i + 1) * image);
+    for (T& value : plane) value = value < T(0) ? T(0) : value;
+    return plane;
+  });
+}
+
+template <class T>
+void relu_max_pool_backward(const Exec& exec, const PoolProblem& problem, const T* dy, const T* y,
+                            const uint8_t* argmax, T* dx, GradMode mode) {
+  const int64_t image = problem.H * problem.W;
+  const Scatter scatter(problem);
+  visit_mode(mode, [&](auto add) {
+    exec.threads->parallel_for(problem.planes, [&](int64_t i) {
+      std::vector<T> gradient(
+          static_cast<size_t>(image));  // summed before it is added to dx, as without fusion
+      scatter.plane(i, argmax, gradient.data(), [&](int64_t out) { return y[out] > T(0) ? dy[out] : T(0); });
+      for (int64_t j = 0; j < image; ++j) put<add.value>(dx[i * image + j], gradient[static_cast<size_t>(j)]);
+    });
   });
 }
 
@@ -111,5 +162,11 @@ template void max_pool_backward(const Exec&, const PoolProblem&, const float*, c
                                 GradMode);
 template void max_pool_backward(const Exec&, const PoolProblem&, const double*, const uint8_t*, double*,
                                 GradMode);
+template void relu_max_pool_forward(const Exec&, const PoolProblem&, const float*, float*, uint8_t*);
+template void relu_max_pool_backward(const Exec&, const PoolProblem&, const float*, const float*,
+                                     const uint8_t*, float*, GradMode);
+template void relu_max_pool_forward(const Exec&, const PoolProblem&, const double*, double*, uint8_t*);
+template void relu_max_pool_backward(const Exec&, const PoolProblem&, const double*, const double*,
+                                     const uint8_t*, double*, GradMode);
 
 }  // namespace kernels::cpu

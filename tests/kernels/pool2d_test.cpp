@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "kernels/base/error.h"
+#include "kernels/relu/relu.h"
 #include "tests/support/cpu_kernels.h"
 
 namespace {
@@ -87,13 +88,13 @@ PoolProblem random_problem(std::mt19937& random, int index) {
   }
 }
 
-/// Small whole numbers, so with many ties; every third image has NaN and infinities too.
+/// Small whole numbers, so with many ties; every third image has NaN, infinities and -0 too.
 template <class T>
 std::vector<T> image(std::mt19937& random, const PoolProblem& pool, int index) {
   auto x = integers<T>(random, pool.x_size(), -3, 3);
   if (index % 3 != 1) return x;
   const T special[] = {std::numeric_limits<T>::quiet_NaN(), std::numeric_limits<T>::infinity(),
-                       -std::numeric_limits<T>::infinity(), -std::numeric_limits<T>::infinity()};
+                       -std::numeric_limits<T>::infinity(), -T(0)};
   for (T& value : x) {
     if (random() % 4 == 0) value = special[random() % 4];
   }
@@ -133,7 +134,7 @@ void max_exact(int shapes) {
       y.poison();
       argmax.poison();
       pooling.max_forward(cpu.exec, pool, x.data(), y.data(), argmax.data());
-      REQUIRE(differing(y.values(), expected) == 0);
+      REQUIRE(same_bits(y.values(), expected));
       REQUIRE(argmax.values() == places);
       REQUIRE((y.guards_intact() && argmax.guards_intact()));
     }
@@ -174,6 +175,53 @@ void avg_exact(int shapes) {
   }
 }
 
+/// Real numbers with signed zeros, NaN and infinities among them; some planes have nothing positive.
+template <class T>
+std::vector<T> signed_image(std::mt19937& random, const PoolProblem& pool) {
+  auto x = reals<T>(random, pool.x_size());
+  const T special[] = {T(0), -T(0), std::numeric_limits<T>::quiet_NaN(), std::numeric_limits<T>::infinity(),
+                       -std::numeric_limits<T>::infinity()};
+  for (size_t i = 0; i < x.size(); ++i) {
+    if (random() % 4 == 0) x[i] = special[random() % 5];
+    if (i / static_cast<size_t>(pool.H * pool.W) % 2 == 1) x[i] = x[i] > 0 ? -x[i] : x[i];
+  }
+  return x;
+}
+
+/// The bits of ReLU then max pooling, and of their backward steps.
+template <class T>
+void relu_max_exact(int shapes) {
+  Cpu cpu;
+  const auto& pooling = kernels::pool2d_kernels<T>(Backend::Cpu);
+  const auto& relu = kernels::relu_kernels<T>(Backend::Cpu);
+  std::mt19937 random(16);
+  for (int index = 0; index < shapes; ++index) {
+    const PoolProblem pool = random_problem(random, index);
+    INFO(to_string(pool));
+    const GuardedBuffer<T> x(signed_image<T>(random, pool)), dy(reals<T>(random, pool.y_size()));
+    std::vector<T> activation(x.size()), expected(dy.size()), d_activation(x.size());
+    std::vector<uint8_t> places(dy.size());
+    relu.forward(cpu.exec, pool.x_size(), x.data(), activation.data());
+    pooling.max_forward(cpu.exec, pool, activation.data(), expected.data(), places.data());
+    pooling.max_backward(cpu.exec, pool, dy.data(), places.data(), d_activation.data(), GradMode::Overwrite);
+
+    GuardedBuffer<T> y(dy.size());
+    GuardedBuffer<uint8_t> argmax(dy.size());
+    pooling.relu_max_forward(cpu.exec, pool, x.data(), y.data(), argmax.data());
+    REQUIRE(same_bits(y.values(), expected));
+    REQUIRE(argmax.values() == places);
+    REQUIRE((y.guards_intact() && argmax.guards_intact()));
+    for (const GradMode mode : {GradMode::Ignore, GradMode::Overwrite, GradMode::Accumulate}) {
+      GuardedBuffer<T> dx(reals<T>(random, pool.x_size()));
+      std::vector<T> gradient = dx.values();
+      relu.backward(cpu.exec, pool.x_size(), activation.data(), d_activation.data(), gradient.data(), mode);
+      pooling.relu_max_backward(cpu.exec, pool, dy.data(), y.data(), argmax.data(), dx.data(), mode);
+      REQUIRE(same_bits(dx.values(), gradient));
+      REQUIRE(dx.guards_intact());
+    }
+  }
+}
+
 double dot(const std::vector<double>& a, const std::vector<double>& b) {
   double sum = 0;
   for (size_t i = 0; i < a.size(); ++i) sum += a[i] * b[i];
@@ -185,6 +233,11 @@ double dot(const std::vector<double>& a, const std::vector<double>& b) {
 TEST_CASE("pool2d: max is exact over many shapes, with ties, NaN and infinities") {
   max_exact<float>(600);
   max_exact<double>(600);
+}
+
+TEST_CASE("pool2d: max behind a ReLU has the bits of the two steps") {
+  relu_max_exact<float>(300);
+  relu_max_exact<double>(300);
 }
 
 TEST_CASE("pool2d: average is exact over many shapes") {
