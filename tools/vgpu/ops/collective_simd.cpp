@@ -82,8 +82,12 @@ VGPU_INLINE int32_t shuffle_source(int32_t i, int32_t b, int32_t c) {
 __attribute__((noinline, cold)) void report_absent(Warp& w, const Inst& inst, uint32_t readers,
                                                    const int32_t* source) {
   if ((enabled_checks() & static_cast<uint32_t>(Check::Sync)) == 0) return;
-  VGPU_FOR_LANES(readers, lane)
-  finding(w, inst, Check::Sync, lane, "shfl reads lane %d, which does not take part", source[lane]);
+  const uint32_t* members = lanes<uint32_t>(w, w.refs[inst.extra]);
+  VGPU_FOR_LANES(readers, lane) {
+    const bool is_named = (members[lane] >> source[lane] & 1) != 0;
+    finding(w, inst, Check::Sync, lane, "shfl reads lane %d, which %s its member mask 0x%08x", source[lane],
+            is_named ? "does not take part: absent lanes are named in" : "is not in", members[lane]);
+  }
 }
 
 template <Shuffle kMode>
