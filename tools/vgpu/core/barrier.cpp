@@ -10,10 +10,6 @@
 namespace vgpu {
 namespace {
 
-uint32_t first_lane(uint32_t mask) {
-  return static_cast<uint32_t>(__builtin_ctz(mask));
-}
-
 uint32_t operand(Warp& warp, Ref ref) {
   return lanes<uint32_t>(warp, ref)[first_lane(warp.exec)];
 }

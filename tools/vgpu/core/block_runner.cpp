@@ -10,6 +10,7 @@
 
 #include "core/execute.h"
 #include "core/observe.h"
+#include "core/random.h"
 #include "core/report.h"
 #include "core/settings.h"
 #include "ops/async.h"
@@ -18,13 +19,6 @@ namespace vgpu {
 namespace {
 
 constexpr uint32_t kRedZone = 256;
-
-uint64_t mix(uint64_t value) {  // splitmix64: a seed's next independent number
-  value += 0x9E3779B97F4A7C15ull;
-  value = (value ^ (value >> 30)) * 0xBF58476D1CE4E5B9ull;
-  value = (value ^ (value >> 27)) * 0x94D049BB133111EBull;
-  return value ^ (value >> 31);
-}
 
 uint64_t round_up(uint64_t value, uint64_t unit) {
   return (value + unit - 1) / unit * unit;
@@ -124,8 +118,7 @@ void BlockRunner::start_warp(uint32_t index) {
 void BlockRunner::order_warps() {
   if (schedule().kind != Schedule::Kind::Random) return;
   for (size_t i = order_.size(); i > 1; --i) {
-    random_ = mix(random_);
-    std::swap(order_[i - 1], order_[random_ % i]);
+    std::swap(order_[i - 1], order_[next_random(random_) % i]);
   }
 }
 
@@ -147,8 +140,7 @@ bool BlockRunner::round(uint32_t quantum) {
     if (warp.live == 0) continue;
     uint64_t fuel = quantum;
     if (schedule().kind == Schedule::Kind::Random) {
-      random_ = mix(random_);
-      fuel = 1 + random_ % (quantum / 10);
+      fuel = 1 + next_random(random_) % (quantum / 10);
     }
     const uint64_t before = warp.lanes->executed;
     const Turn turn = run_warp(warp, fuel);

@@ -17,10 +17,6 @@ namespace {
 using ptx::Operand;
 using Kind = ptx::Operand::Kind;
 
-uint32_t first_lane(uint32_t mask) {
-  return static_cast<uint32_t>(__builtin_ctz(mask));
-}
-
 void observe_branch(Warp& w, const Inst& inst, bool diverged) {
   if (w.block->launch->observer != nullptr) w.block->launch->observer->branch(w, inst, diverged);
 }

@@ -58,7 +58,7 @@ struct Fragments {
   uint64_t executed = 0;         // instructions so far, against the budget
   bool yielded = false;          // an instruction has ended the turn
   uint32_t rotate = 0;  // not 0: the runnable fragment of that number, from 1, comes before the lowest
-  uint64_t random = 0;  // state of the splitting schedule; 0: no splitting
+  uint64_t random = 0;  // next_random()'s, for the splitting schedule; 0: no splitting
 };
 
 // What a turn of a warp ended with.
@@ -77,6 +77,9 @@ void enter_function(Warp& warp, const Inst& inst, const FunctionCode& callee);
 void leave_function(Warp& warp);
 // Narrows the running fragment to w.exec; its other lanes go on at pc + 1.
 void leave_others_behind(Warp& warp);
+inline uint32_t first_lane(uint32_t mask) {
+  return static_cast<uint32_t>(__builtin_ctz(mask));
+}
 inline Fragment& running(Warp& warp) {
   return warp.lanes->list[warp.lanes->current];
 }

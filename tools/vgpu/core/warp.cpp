@@ -8,6 +8,7 @@
 
 #include "core/fragments.h"
 #include "core/observe.h"
+#include "core/random.h"
 #include "core/report.h"
 #include "core/trace.h"
 
@@ -15,13 +16,6 @@ namespace vgpu {
 namespace {
 
 constexpr uint32_t kNobody = 0xFFFFFFFFu;
-
-uint64_t next_random(uint64_t& state) {  // xorshift64
-  state ^= state << 13;
-  state ^= state >> 7;
-  state ^= state << 17;
-  return state;
-}
 
 void release_frame(Fragments& fragments, uint32_t index) {
   while (--fragments.frames[index].users == 0 && fragments.frames[index].depth > 0)
@@ -175,11 +169,10 @@ bool is_past_a_waited_barrier(const Warp& warp, uint32_t pc) {
   return false;
 }
 
-// As step(), and counts, traces, and notes who works beyond an aligned barrier where warp mates wait.
+// As step(), and counts, and notes who works beyond an aligned barrier where warp mates wait.
 Status observed_step(Warp& warp, const Inst* code) {
   const Launch& launch = *warp.block->launch;
   const uint32_t pc = warp.pc;
-  if (trace_enabled()) trace(warp, code[pc]);
   const Status status = step(warp, code);
   if (launch.counters != nullptr && status != Status::Blocked && warp.exec != 0) {
     ++launch.counters->executed[pc];
@@ -190,8 +183,13 @@ Status observed_step(Warp& warp, const Inst* code) {
   return status;
 }
 
+Status traced_step(Warp& warp, const Inst* code) {
+  trace(warp, code[warp.pc]);
+  return observed_step(warp, code);
+}
+
 bool needs_observation(const Warp& warp) {
-  return warp.block->launch->counters != nullptr || trace_enabled() || warp.lanes->aligned_waiters != 0;
+  return warp.block->launch->counters != nullptr || warp.lanes->aligned_waiters != 0;
 }
 
 // Runs the loaded fragment up to `limit` or until `fuel` is used up.
@@ -273,7 +271,9 @@ Turn run_warp(Warp& warp, uint64_t fuel) {
     load(warp, fragments.list[index]);
     const uint32_t limit = fragments.list.size() > 1 ? pc_limit(fragments, fragments.list[index]) : kNobody;
     const uint64_t slice_before = slice;
-    if (needs_observation(warp))
+    if (trace_enabled())
+      run_fragment<traced_step>(warp, limit, slice);
+    else if (needs_observation(warp))
       run_fragment<observed_step>(warp, limit, slice);
     else
       run_fragment<step>(warp, limit, slice);
