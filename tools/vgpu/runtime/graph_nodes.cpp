@@ -2,8 +2,8 @@
 #include <algorithm>
 
 #include "runtime/context.h"
-#include "runtime/copy.h"
 #include "runtime/graph.h"
+#include "runtime/graph_access.h"
 
 using namespace vgpu::runtime;
 
@@ -21,7 +21,7 @@ cudaError_t dependencies(const Graph& graph, const cudaGraphNode_t* handles, siz
   return cudaSuccess;
 }
 
-// Adds a node whose work `make(work)` supplies.
+// Adds a node whose work `make(node, work)` supplies, as for nodes that change (graph_access.h).
 template <class Make>
 cudaError_t add_node(cudaGraphNode_t* result, cudaGraph_t handle, const cudaGraphNode_t* from, size_t count,
                      Make&& make) {
@@ -32,7 +32,7 @@ cudaError_t add_node(cudaGraphNode_t* result, cudaGraph_t handle, const cudaGrap
     if (const cudaError_t error = dependencies(*graph, from, count, after); error != cudaSuccess)
       return error;
     Work work;
-    if (const cudaError_t error = make(work); error != cudaSuccess) return error;
+    if (const cudaError_t error = make(Node{}, work); error != cudaSuccess) return error;
     *result = handle_of(graph->add(std::move(work), after));
     return cudaSuccess;
   });
@@ -40,17 +40,8 @@ cudaError_t add_node(cudaGraphNode_t* result, cudaGraph_t handle, const cudaGrap
 
 cudaError_t add_generic(cudaGraphNode_t* result, cudaGraph_t graph, const cudaGraphNode_t* from, size_t count,
                         cudaGraphNodeParams& params) {
-  return add_node(result, graph, from, count, [&](Work& work) { return generic_work(params, work); });
-}
-
-cudaError_t add_copy(cudaGraphNode_t* result, cudaGraph_t graph, const cudaGraphNode_t* from, size_t count,
-                     void* to, const void* source, size_t bytes, cudaMemcpyKind kind) {
-  return add_node(result, graph, from, count, [&](Work& work) {
-    CopyWork copy;
-    const cudaError_t error = copy_work(to, source, bytes, kind, copy);
-    work = std::move(copy);
-    return error;
-  });
+  return add_node(result, graph, from, count,
+                  [&](const Node&, Work& work) { return generic_work(params, work); });
 }
 
 }  // namespace
@@ -69,7 +60,7 @@ VGPU_API cudaError_t cudaGraphAddNode(cudaGraphNode_t* result, cudaGraph_t graph
 VGPU_API cudaError_t cudaGraphAddKernelNode(cudaGraphNode_t* result, cudaGraph_t graph,
                                             const cudaGraphNode_t* from, size_t count,
                                             const cudaKernelNodeParams* params) {
-  return add_node(result, graph, from, count, [&](Work& work) {
+  return add_node(result, graph, from, count, [&](const Node&, Work& work) {
     if (params == nullptr) return cudaErrorInvalidValue;
     KernelWork kernel;
     const cudaError_t error = kernel_work(*params, kernel);
@@ -81,51 +72,33 @@ VGPU_API cudaError_t cudaGraphAddKernelNode(cudaGraphNode_t* result, cudaGraph_t
 VGPU_API cudaError_t cudaGraphAddMemcpyNode(cudaGraphNode_t* result, cudaGraph_t graph,
                                             const cudaGraphNode_t* from, size_t count,
                                             const cudaMemcpy3DParms* params) {
-  return add_node(result, graph, from, count, [&](Work& work) {
-    if (params == nullptr) return cudaErrorInvalidValue;
-    CopyWork copy;
-    const cudaError_t error = copy_work(*params, copy);
-    work = std::move(copy);
-    return error;
-  });
+  return add_node(result, graph, from, count, make_copy(params));
 }
 
 VGPU_API cudaError_t cudaGraphAddMemcpyNode1D(cudaGraphNode_t* result, cudaGraph_t graph,
                                               const cudaGraphNode_t* from, size_t count, void* to,
                                               const void* source, size_t bytes, cudaMemcpyKind kind) {
-  return add_copy(result, graph, from, count, to, source, bytes, kind);
+  return add_node(result, graph, from, count, make_copy(to, source, bytes, kind));
 }
 
 VGPU_API cudaError_t cudaGraphAddMemcpyNodeToSymbol(cudaGraphNode_t* result, cudaGraph_t graph,
                                                     const cudaGraphNode_t* from, size_t count,
                                                     const void* symbol, const void* source, size_t bytes,
                                                     size_t offset, cudaMemcpyKind kind) {
-  uint64_t address = 0;
-  const cudaError_t error = api([&] { return symbol_range(symbol, bytes, offset, address); });
-  if (error != cudaSuccess) return error;
-  return add_copy(result, graph, from, count, reinterpret_cast<void*>(address), source, bytes, kind);
+  return add_node(result, graph, from, count, make_copy_to_symbol(symbol, source, bytes, offset, kind));
 }
 
 VGPU_API cudaError_t cudaGraphAddMemcpyNodeFromSymbol(cudaGraphNode_t* result, cudaGraph_t graph,
                                                       const cudaGraphNode_t* from, size_t count, void* to,
                                                       const void* symbol, size_t bytes, size_t offset,
                                                       cudaMemcpyKind kind) {
-  uint64_t address = 0;
-  const cudaError_t error = api([&] { return symbol_range(symbol, bytes, offset, address); });
-  if (error != cudaSuccess) return error;
-  return add_copy(result, graph, from, count, to, reinterpret_cast<void*>(address), bytes, kind);
+  return add_node(result, graph, from, count, make_copy_from_symbol(to, symbol, bytes, offset, kind));
 }
 
 VGPU_API cudaError_t cudaGraphAddMemsetNode(cudaGraphNode_t* result, cudaGraph_t graph,
                                             const cudaGraphNode_t* from, size_t count,
                                             const cudaMemsetParams* params) {
-  return add_node(result, graph, from, count, [&](Work& work) {
-    if (params == nullptr) return cudaErrorInvalidValue;
-    FillWork fill;
-    const cudaError_t error = fill_work(*params, fill);
-    work = fill;
-    return error;
-  });
+  return add_node(result, graph, from, count, make_fill(params));
 }
 
 VGPU_API cudaError_t cudaGraphAddHostNode(cudaGraphNode_t* result, cudaGraph_t graph,

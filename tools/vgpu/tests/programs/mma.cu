@@ -104,84 +104,43 @@ struct Shape {
                : "r"(a[0]), "r"(a[1]), "r"(b[0]))
 
 using Word = uint32_t;
-struct Tf32K8 : Shape<Tf32, Tf32, float, 16, 8> {
-  static __device__ void run(float* c, const Word* a, const Word* b) {
-    SM80(MMA_C4_A4_B2("m16n8k8.row.col.f32.tf32.tf32.f32", "f");)
-  }
-};
-struct Tf32K4 : Shape<Tf32, Tf32, float, 16, 4> {
-  static __device__ void run(float* c, const Word* a, const Word* b) {
-    SM80(MMA_C4_A2_B1("m16n8k4.row.col.f32.tf32.tf32.f32", "f");)
-  }
-};
-struct HalfK8 : Shape<__half, __half, float, 16, 8> {
-  static __device__ void run(float* c, const Word* a, const Word* b) {
-    MMA_C4_A2_B1("m16n8k8.row.col.f32.f16.f16.f32", "f");
-  }
-};
-struct HalfK16 : Shape<__half, __half, float, 16, 16> {
-  static __device__ void run(float* c, const Word* a, const Word* b) {
-    SM80(MMA_C4_A4_B2("m16n8k16.row.col.f32.f16.f16.f32", "f");)
-  }
-};
-struct HalfAccumulatorK8 : Shape<__half, __half, __half, 16, 8> {
-  static __device__ void run(Word* c, const Word* a, const Word* b) {
-    MMA_C2_A2_B1("m16n8k8.row.col.f16.f16.f16.f16");
-  }
-};
-struct HalfAccumulatorK16 : Shape<__half, __half, __half, 16, 16> {
-  static __device__ void run(Word* c, const Word* a, const Word* b) {
-    SM80(MMA_C2_A4_B2("m16n8k16.row.col.f16.f16.f16.f16");)
-  }
-};
-struct BfloatK8 : Shape<__nv_bfloat16, __nv_bfloat16, float, 16, 8> {
-  static __device__ void run(float* c, const Word* a, const Word* b) {
-    SM80(MMA_C4_A2_B1("m16n8k8.row.col.f32.bf16.bf16.f32", "f");)
-  }
-};
-struct BfloatK16 : Shape<__nv_bfloat16, __nv_bfloat16, float, 16, 16> {
-  static __device__ void run(float* c, const Word* a, const Word* b) {
-    SM80(MMA_C4_A4_B2("m16n8k16.row.col.f32.bf16.bf16.f32", "f");)
-  }
-};
-struct ByteK16 : Shape<int8_t, int8_t, int, 16, 16> {
-  static __device__ void run(int* c, const Word* a, const Word* b) {
-    SM80(MMA_C4_A2_B1("m16n8k16.row.col.s32.s8.s8.s32", "r");)
-  }
-};
-struct ByteK32 : Shape<int8_t, int8_t, int, 16, 32> {
-  static __device__ void run(int* c, const Word* a, const Word* b) {
-    SM80(MMA_C4_A4_B2("m16n8k32.row.col.s32.s8.s8.s32", "r");)
-  }
-};
-struct MixedByteK32 : Shape<uint8_t, int8_t, int, 16, 32> {
-  static __device__ void run(int* c, const Word* a, const Word* b) {
-    SM80(MMA_C4_A4_B2("m16n8k32.row.col.satfinite.s32.u8.s8.s32", "r");)
-  }
-};
-struct SmallByte : Shape<int8_t, int8_t, int, 8, 16> {
-  static __device__ void run(int* c, const Word* a, const Word* b) {
+// A shape and its instruction; a, b and c are a lane's registers.
+#define MMA(NAME, A, B, C, ROWS, INNER, INSTRUCTION)                       \
+  struct NAME : Shape<A, B, C, ROWS, INNER> {                              \
+    template <class Factor, class Sum>                                     \
+    static __device__ void run(Sum* c, const Factor* a, const Factor* b) { \
+      INSTRUCTION;                                                         \
+    }                                                                      \
+  };
+MMA(Tf32K8, Tf32, Tf32, float, 16, 8, SM80(MMA_C4_A4_B2("m16n8k8.row.col.f32.tf32.tf32.f32", "f")))
+MMA(Tf32K4, Tf32, Tf32, float, 16, 4, SM80(MMA_C4_A2_B1("m16n8k4.row.col.f32.tf32.tf32.f32", "f")))
+MMA(HalfK8, __half, __half, float, 16, 8, MMA_C4_A2_B1("m16n8k8.row.col.f32.f16.f16.f32", "f"))
+MMA(HalfK16, __half, __half, float, 16, 16, SM80(MMA_C4_A4_B2("m16n8k16.row.col.f32.f16.f16.f32", "f")))
+MMA(HalfAccumulatorK8, __half, __half, __half, 16, 8, MMA_C2_A2_B1("m16n8k8.row.col.f16.f16.f16.f16"))
+MMA(HalfAccumulatorK16, __half, __half, __half, 16, 16,
+    SM80(MMA_C2_A4_B2("m16n8k16.row.col.f16.f16.f16.f16")))
+MMA(BfloatK8, __nv_bfloat16, __nv_bfloat16, float, 16, 8,
+    SM80(MMA_C4_A2_B1("m16n8k8.row.col.f32.bf16.bf16.f32", "f")))
+MMA(BfloatK16, __nv_bfloat16, __nv_bfloat16, float, 16, 16,
+    SM80(MMA_C4_A4_B2("m16n8k16.row.col.f32.bf16.bf16.f32", "f")))
+MMA(ByteK16, int8_t, int8_t, int, 16, 16, SM80(MMA_C4_A2_B1("m16n8k16.row.col.s32.s8.s8.s32", "r")))
+MMA(ByteK32, int8_t, int8_t, int, 16, 32, SM80(MMA_C4_A4_B2("m16n8k32.row.col.s32.s8.s8.s32", "r")))
+MMA(MixedByteK32, uint8_t, int8_t, int, 16, 32,
+    SM80(MMA_C4_A4_B2("m16n8k32.row.col.satfinite.s32.u8.s8.s32", "r")))
+MMA(SmallByte, int8_t, int8_t, int, 8, 16,
     asm volatile("mma.sync.aligned.m8n8k16.row.col.s32.s8.s8.s32 {%0,%1}, {%2}, {%3}, {%0,%1};"
                  : "+r"(c[0]), "+r"(c[1])
-                 : "r"(a[0]), "r"(b[0]));
-  }
-};
-struct DoubleK4 : Shape<double, double, double, 8, 4> {
-  static __device__ void run(double* c, const double* a, const double* b) {
+                 : "r"(a[0]), "r"(b[0])))
+MMA(DoubleK4, double, double, double, 8, 4,
     SM80(asm volatile("mma.sync.aligned.m8n8k4.row.col.f64.f64.f64.f64 {%0,%1}, {%2}, {%3}, {%0,%1};"
                       : "+d"(c[0]), "+d"(c[1])
-                      : "d"(a[0]), "d"(b[0]));)
-  }
-};
-struct BigDoubleK8 : Shape<double, double, double, 16, 8> {
-  static __device__ void run(double* c, const double* a, const double* b) {
+                      : "d"(a[0]), "d"(b[0]))))
+MMA(BigDoubleK8, double, double, double, 16, 8,
     SM90(asm volatile(
-             "mma.sync.aligned.m16n8k8.row.col.f64.f64.f64.f64 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, "
-             "{%0,%1,%2,%3};"
-             : "+d"(c[0]), "+d"(c[1]), "+d"(c[2]), "+d"(c[3])
-             : "d"(a[0]), "d"(a[1]), "d"(a[2]), "d"(a[3]), "d"(b[0]), "d"(b[1]));)
-  }
-};
+        "mma.sync.aligned.m16n8k8.row.col.f64.f64.f64.f64 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, "
+        "{%0,%1,%2,%3};"
+        : "+d"(c[0]), "+d"(c[1]), "+d"(c[2]), "+d"(c[3])
+        : "d"(a[0]), "d"(a[1]), "d"(a[2]), "d"(a[3]), "d"(b[0]), "d"(b[1]))))
 
 // How the lanes hold a matrix: `per` neighbours along k (or n) in a register, row halves alternating, then k
 // blocks.
