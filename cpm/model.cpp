@@ -18,12 +18,20 @@ Model::Model(const NetworkConfig& config, engine::DType dtype, engine::Place pla
 
 Model::Model(std::vector<Layer> layers, int stages, int joints, engine::DType dtype, engine::Place place)
     : layers_(std::move(layers)), stages_(stages), joints_(joints), parameters_(dtype, place) {
+  std::map<std::string, int> readers;
   for (size_t i = 0; i < layers_.size(); ++i) {
     const Layer& layer = layers_[i];
-    for (const std::string& input : layer.inputs) last_reader_[input] = i;
+    for (const std::string& input : layer.inputs) {
+      last_reader_[input] = i;
+      ++readers[input];
+    }
     if (layer.kind != LayerKind::Conv) continue;
     parameters_.add(layer.name + ".weight", {layer.out, layer.in, layer.kernel, layer.kernel});
     parameters_.add(layer.name + ".bias", {layer.out});
+  }
+  for (const Layer& layer : layers_) {
+    if (layer.kind == LayerKind::MaxPool && readers.at(layer.inputs[0]) == 1)
+      relu_in_pool_.insert(layer.inputs[0]);
   }
   parameters_.allocate();
   for (int j = 1; j <= joints_; ++j) info_.joint_names.push_back("joint" + std::to_string(j));
@@ -44,21 +52,23 @@ void Model::initialise(const std::string& kind, uint64_t seed) {
 
 namespace {
 
-Variable run_conv(Tape& tape, const Layer& layer, const engine::ParameterStore& store, const Variable& x) {
+Variable run_conv(Tape& tape, const Layer& layer, bool relu, const engine::ParameterStore& store,
+                  const Variable& x) {
   const auto& w = store.at(layer.name + ".weight");
   const auto& b = store.at(layer.name + ".bias");
-  Variable y = engine::ops::conv2d(tape, x, tape.leaf(w.value, w.grad), tape.leaf(b.value, b.grad),
-                                   {.layer = layer.name, .pad_h = layer.padding(), .pad_w = layer.padding()});
-  return layer.relu ? engine::ops::relu(tape, std::move(y)) : y;
+  return engine::ops::conv2d(
+      tape, x, tape.leaf(w.value, w.grad), tape.leaf(b.value, b.grad),
+      {.layer = layer.name, .pad_h = layer.padding(), .pad_w = layer.padding(), .relu = relu});
 }
 
-Variable run_layer(Tape& tape, const Layer& layer, Pooling pooling, const std::vector<Variable>& inputs) {
+Variable run_layer(Tape& tape, const Layer& layer, bool relu, Pooling pooling,
+                   const std::vector<Variable>& inputs) {
   const bool torch = pooling == Pooling::Torch;
   const auto rounding = torch ? kernels::PoolRounding::Floor : kernels::PoolRounding::Ceil;
   const int64_t pad = torch ? 1 : 0;
   if (layer.kind == LayerKind::MaxPool) {
-    return engine::ops::max_pool2d(tape, inputs[0],
-                                   {.kernel = 3, .stride = 2, .pad = pad, .rounding = rounding});
+    return engine::ops::max_pool2d(
+        tape, inputs[0], {.kernel = 3, .stride = 2, .pad = pad, .rounding = rounding, .relu = relu});
   }
   if (layer.kind == LayerKind::CenterPool) {
     return engine::ops::avg_pool2d(tape, inputs[0],
@@ -83,11 +93,12 @@ std::vector<Variable> Model::forward(Tape& tape, const engine::Tensor& image,
     const Layer& layer = layers_[i];
     Variable y;
     if (layer.kind == LayerKind::Conv) {
-      y = run_conv(tape, layer, parameters_, values.at(layer.inputs[0]));
+      const bool relu = layer.relu && relu_in_pool_.count(layer.name) == 0;
+      y = run_conv(tape, layer, relu, parameters_, values.at(layer.inputs[0]));
     } else {
       std::vector<Variable> inputs;
       for (const std::string& input : layer.inputs) inputs.push_back(values.at(input));
-      y = run_layer(tape, layer, info_.pooling, inputs);
+      y = run_layer(tape, layer, relu_in_pool_.count(layer.inputs[0]) != 0, info_.pooling, inputs);
     }
     if (layer.output_maps) beliefs.push_back(y);
     values[layer.output()] = std::move(y);

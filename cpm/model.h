@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -57,6 +58,7 @@ class Model {
   engine::ParameterStore parameters_;
   ModelInfo info_;
   std::map<std::string, size_t> last_reader_;  // layer output -> index of the last layer that reads it
+  std::set<std::string> relu_in_pool_;         // convolutions whose ReLU the max pooling after them does
 };
 
 /// Targets of one batch: stage 1 sees all people, later stages the centre person.

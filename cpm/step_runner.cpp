@@ -115,7 +115,7 @@ void StepRunner::forward_backward(const BatchTensors& batch, bool supervised) {
     using T = decltype(zero);
     const auto& kernel = kernels::reduce_kernels<T>(exec_.backend);
     const size_t bytes = kernel.workspace(grad.count(), 1, false);
-    const auto workspace = arena_->allocate(bytes);
+    const auto workspace = bytes > 0 ? arena_->allocate(bytes) : nullptr;
     if (context.dry()) return;
     auto* stats = reinterpret_cast<kernels::ArrayStats*>(stats_.data<double>());
     kernel.stats(engine::with_workspace(exec_, workspace.get(), bytes), grad.count(), grad.data<T>(), stats);

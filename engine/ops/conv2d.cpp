@@ -1,5 +1,6 @@
 // y = x * w + b (cross-correlation). The vjp runs dgrad, wgrad and the bias sum; each output's mode comes
-// from the tape. Needs x and w again, not y: so a ReLU may overwrite y.
+// from the tape. Needs x and w again, and y only where it ends in a ReLU: so one that follows may overwrite
+// y.
 #include "engine/ops/ops.h"
 
 #include "engine/tune/conv_plan.h"
@@ -48,23 +49,36 @@ void run(Context& context, const std::string& layer, const ConvProblem& problem,
 }
 
 struct Saved {
-  Tensor x, w;
+  Tensor x, w, y;  // y: with ReLU only
   std::shared_ptr<GradState> dx, dw, db;
   ConvProblem problem;
   std::string layer;
 };
 
+/// The bias's gradient. With ReLU the gradient before it replaces dy, which nobody reads after this node.
+template <class T>
+void bias_vjp(Tape& tape, const Saved& s, const Tensor& dy) {
+  Context& context = tape.context();
+  const GradSlot db = tape.slot(s.db);
+  if (context.dry()) return;
+  const kernels::BiasProblem problem{
+      .N = s.problem.N, .K = s.problem.K, .pixels = s.problem.P() * s.problem.Q()};
+  const auto& kernel = kernels::bias_kernels<T>(context.exec.backend);
+  T* out = db.mode == GradMode::Ignore ? nullptr : db.grad.data<T>();
+  if (s.y.defined()) {
+    kernel.relu_backward(context.exec, problem, s.y.data<T>(), dy.data<T>(), out, db.mode);
+  } else if (out != nullptr) {
+    kernel.backward(context.exec, problem, dy.data<T>(), out, db.mode);
+  }
+}
+
 template <class T>
 void vjp(Tape& tape, const Saved& s, const Tensor& dy) {
   Context& context = tape.context();
+  bias_vjp<T>(tape, s, dy);
   if (const GradSlot dw = tape.slot(s.dw); dw.mode != GradMode::Ignore) {
     run<T>(context, s.layer, s.problem, Direction::Wgrad,
            {.x = s.x.data<T>(), .dy = dy.data<T>(), .dw = dw.grad.data<T>()}, dw.mode);
-  }
-  if (const GradSlot db = tape.slot(s.db); db.mode != GradMode::Ignore && !context.dry()) {
-    kernels::bias_kernels<T>(context.exec.backend)
-        .backward(context.exec, {.N = s.problem.N, .K = s.problem.K, .pixels = s.problem.P() * s.problem.Q()},
-                  dy.data<T>(), db.grad.data<T>(), db.mode);
   }
   if (const GradSlot dx = tape.slot(s.dx); dx.mode != GradMode::Ignore) {
     run<T>(context, s.layer, s.problem, Direction::Dgrad,
@@ -82,9 +96,14 @@ Variable conv2d(Tape& tape, const Variable& x, const Variable& w, const Variable
   return kernels::visit_dtype(x.value.dtype(), [&](auto zero) {
     using T = decltype(zero);
     run<T>(context, options.layer, problem, Direction::Fprop,
-           {.x = x.value.data<T>(), .w = w.value.data<T>(), .b = b.value.data<T>(), .y = y.data<T>()},
+           {.x = x.value.data<T>(),
+            .w = w.value.data<T>(),
+            .b = b.value.data<T>(),
+            .y = y.data<T>(),
+            .relu = options.relu},
            GradMode::Overwrite);
-    Saved saved{x.value, w.value, x.grad, w.grad, b.grad, problem, options.layer};
+    Saved saved{x.value, w.value,      options.relu ? y : Tensor(), x.grad, w.grad, b.grad,
+                problem, options.layer};
     return tape.record("conv2d", y, {x, w, b},
                        [saved = std::move(saved)](Tape& t, const Tensor& dy) { vjp<T>(t, saved, dy); });
   });

@@ -14,6 +14,7 @@ struct Conv2dOptions {
   std::string layer;  // name for the plan and for errors
   int64_t pad_h = 0, pad_w = 0;
   int64_t stride = 1;
+  bool relu = false;  // y = max(., 0) of it, in the same pass
 };
 
 /// y [N, K, P, Q] = x [N, C, H, W] correlated with w [K, C, R, S], plus b [K].
@@ -26,6 +27,7 @@ Variable relu(Tape& tape, Variable x);
 struct Pool2dOptions {
   int64_t kernel = 3, stride = 2, pad = 1;
   kernels::PoolRounding rounding = kernels::PoolRounding::Floor;
+  bool relu = false;  // max pooling of max(x, 0), in the same pass: the bits of both one after the other
 };
 
 Variable max_pool2d(Tape& tape, const Variable& x, const Pool2dOptions& options);

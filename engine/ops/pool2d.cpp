@@ -39,18 +39,25 @@ Variable max_pool2d(Tape& tape, const Variable& x, const Pool2dOptions& options)
   return kernels::visit_dtype(y.dtype(), [&](auto zero) {
     using T = decltype(zero);
     if (!context.dry()) {
-      kernels::pool2d_kernels<T>(context.exec.backend)
-          .max_forward(context.exec, problem, x.value.data<T>(), y.data<T>(),
-                       static_cast<uint8_t*>(argmax.get()));
+      const auto& kernel = kernels::pool2d_kernels<T>(context.exec.backend);
+      const auto forward = options.relu ? kernel.relu_max_forward : kernel.max_forward;
+      forward(context.exec, problem, x.value.data<T>(), y.data<T>(), static_cast<uint8_t*>(argmax.get()));
     }
-    return tape.record("max_pool2d", y, {x}, [problem, argmax, dx_state = x.grad](Tape& t, const Tensor& dy) {
-      const GradSlot dx = t.slot(dx_state);
-      Context& c = t.context();
-      if (dx.mode == GradMode::Ignore || c.dry()) return;
-      kernels::pool2d_kernels<T>(c.exec.backend)
-          .max_backward(c.exec, problem, dy.data<T>(), static_cast<const uint8_t*>(argmax.get()),
-                        dx.grad.data<T>(), dx.mode);
-    });
+    return tape.record(
+        "max_pool2d", y, {x},
+        [problem, argmax, kept = options.relu ? y : Tensor(), dx_state = x.grad](Tape& t, const Tensor& dy) {
+          const GradSlot dx = t.slot(dx_state);
+          Context& c = t.context();
+          if (dx.mode == GradMode::Ignore || c.dry()) return;
+          const auto& kernel = kernels::pool2d_kernels<T>(c.exec.backend);
+          const auto* places = static_cast<const uint8_t*>(argmax.get());
+          T* out = dx.grad.data<T>();
+          if (kept.defined()) {
+            kernel.relu_max_backward(c.exec, problem, dy.data<T>(), kept.data<T>(), places, out, dx.mode);
+          } else {
+            kernel.max_backward(c.exec, problem, dy.data<T>(), places, out, dx.mode);
+          }
+        });
   });
 }
 

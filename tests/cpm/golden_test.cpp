@@ -1,54 +1,11 @@
-// The whole network against PyTorch in float64 (data/golden): belief maps, losses and every parameter's
-// gradient as norm, projection on a random vector (one wrong entry moves it) and samples; and two training
-// curves. Cases whose numbers are not part of the repository come from CPM_TEST_DATA/golden. The two large
-// cases and float64 runs of them take minutes and are hidden: run `cpm_tests "[golden-large]"`.
-#include <cmath>
-#include <nlohmann/json.hpp>
-
-#include "cpm/step_runner.h"
-#include "engine/io/file.h"
-#include "engine/io/safetensors.h"
-#include "engine/nn/named_fill.h"
-#include "engine/optim/optimizer.h"
-#include "tests/support/catch.h"
+// The whole network against PyTorch in float64 (tests/support/golden.h). Cases whose numbers are not part of
+// the repository come from CPM_TEST_DATA/golden. The two large cases and float64 runs of them take minutes
+// and are hidden: run `cpm_tests "[golden-large]"`.
+#include "tests/support/golden.h"
 
 namespace {
 
-using engine::DType;
-using nlohmann::json;
-
-struct Case {
-  int k = 0, stages = 0, n = 0, h = 0, w = 0;
-};
-
-std::filesystem::path golden_folder(const std::string& name) {
-  const auto own = tests::source_file("data/golden");
-  if (std::filesystem::exists(own / (name + ".json"))) return own;
-  return tests::test_data().empty() ? "" : tests::test_data() / "golden";
-}
-
-json read_json(const std::filesystem::path& file) {
-  return json::parse(engine::read_text(file, uint64_t{1} << 24));
-}
-
-Case read_case(const json& doc) {
-  const json& c = doc.at("case");
-  return {c.at("k"), c.at("stages"), c.at("n"), c.at("h"), c.at("w")};
-}
-
-cpm::Batch golden_batch(const Case& c) {
-  cpm::Batch batch;
-  batch.n = c.n;
-  batch.joints = c.k;
-  batch.height = c.h;
-  batch.width = c.w;
-  const int64_t pixels = static_cast<int64_t>(c.n) * c.h * c.w;
-  batch.image = engine::named_fill("golden/image", 3 * pixels, -0.5, 0.5);
-  batch.center = engine::named_fill("golden/center", pixels, 0, 1);
-  batch.target_rest = engine::named_fill("golden/target", pixels / 64 * (c.k + 1), 0, 1);
-  batch.target_stage1 = batch.target_rest;
-  return batch;
-}
+using namespace tests::golden;
 
 struct Machine {
   kernels::ThreadPool threads{kernels::available_processors()};
@@ -58,129 +15,6 @@ struct Machine {
     exec.isa = kernels::best_isa();
   }
 };
-
-template <class A, class B>
-double relative_l2(const A& got, const B& want) {
-  REQUIRE(got.size() == want.size());
-  double difference = 0, norm = 0;
-  for (size_t i = 0; i < want.size(); ++i) {
-    const double g = static_cast<double>(got[i]), w = static_cast<double>(want[i]);
-    difference += (g - w) * (g - w);
-    norm += w * w;
-  }
-  return std::sqrt(difference / norm);
-}
-
-std::vector<double> gradient_of(const engine::Parameter& p) {
-  std::vector<double> values(static_cast<size_t>(p.grad.count()));
-  kernels::visit_dtype(p.grad.dtype(), [&](auto zero) {
-    const auto grad = p.grad.span<decltype(zero)>();
-    std::copy(grad.begin(), grad.end(), values.begin());
-  });
-  return values;
-}
-
-/// |difference of norms|, |difference of projections|, both over the norm, and the samples' relative L2
-/// difference: the largest over all parameters.
-double worst_gradient(const engine::ParameterStore& store, const json& want) {
-  double worst = 0;
-  REQUIRE(want.size() == store.all().size());
-  for (const engine::Parameter& p : store.all()) {
-    const json& reference = want.at(p.name);
-    const std::vector<double> g = gradient_of(p);
-    const std::vector<double> direction = engine::uniform01("projection/" + p.name, p.grad.count());
-    double squares = 0, projection = 0;
-    for (size_t i = 0; i < g.size(); ++i) {
-      squares += g[i] * g[i];
-      projection += g[i] * (direction[i] * 2 - 1);
-    }
-    const double norm = reference.at("norm");
-    std::vector<double> samples;
-    for (const size_t index : reference.at("index")) samples.push_back(g.at(index));
-    const double errors[] = {std::abs(std::sqrt(squares) - norm) / norm,
-                             std::abs(projection - static_cast<double>(reference.at("projection"))) / norm,
-                             relative_l2(samples, reference.at("value").get<std::vector<double>>())};
-    for (const double error : errors) {
-      INFO(p.name << " error " << error);
-      REQUIRE(std::isfinite(error));
-      worst = std::max(worst, error);
-    }
-  }
-  return worst;
-}
-
-struct Bounds {
-  double maps, loss, gradient;
-};
-
-void check_golden(const std::string& name, DType dtype, const Bounds& bounds) {
-  const auto folder = golden_folder(name);
-  const json doc = read_json(folder / (name + ".json"));
-  const auto maps = engine::SafetensorsFile::read(folder / (name + ".safetensors"));
-  const Case c = read_case(doc);
-  cpm::Model model({.stages = c.stages, .joints = c.k}, dtype);
-  engine::named_fill(model.parameters(), "golden");
-  const cpm::BatchTensors batch = cpm::to_tensors(golden_batch(c), dtype);
-  Machine machine;
-  cpm::StepRunner runner(model, machine.exec);
-
-  const auto beliefs = runner.beliefs(batch);
-  REQUIRE(static_cast<int>(beliefs.size()) == c.stages);
-  for (int t = 0; t < c.stages; ++t) {
-    const double error = relative_l2(beliefs[t], maps.values<float>("stage" + std::to_string(t + 1)));
-    INFO(name << " stage " << t + 1 << " maps " << error);
-    CHECK(error <= bounds.maps);
-  }
-  const auto losses = doc.at("loss").get<std::vector<double>>();
-  for (const bool supervised : {true, false}) {
-    const cpm::StepResult result = runner.gradients(batch, supervised);
-    double total = 0;
-    for (size_t t = 0; t < losses.size(); ++t) {
-      INFO(name << " stage " << t + 1 << " loss " << result.stage_losses[t] << " wanted " << losses[t]);
-      CHECK(std::abs(result.stage_losses[t] - losses[t]) <= bounds.loss * losses[t]);
-      total += losses[t];
-    }
-    CHECK(std::abs(result.loss - (supervised ? total : losses.back())) <= bounds.loss * total);
-    const double worst = worst_gradient(model.parameters(), doc.at(supervised ? "supervised" : "last_only"));
-    std::printf("%s %s %s: worst gradient error %.3g (bound %.3g)\n", name.c_str(),
-                kernels::dtype_name(dtype), supervised ? "supervised" : "last only", worst, bounds.gradient);
-    CHECK(worst <= bounds.gradient);
-  }
-}
-
-constexpr Bounds kSmall{.maps = 1e-5, .loss = 1e-6, .gradient = 1e-5};
-constexpr Bounds kLarge{.maps = 1e-5, .loss = 1e-6, .gradient = 1e-2};
-// The maps are stored as float32 of the float64 result.
-constexpr Bounds kDouble{.maps = 1e-7, .loss = 1e-12, .gradient = 1e-9};
-
-/// Total losses before each update of `steps` full-batch steps.
-std::vector<double> train_curve(const Case& c, const engine::OptimizerOptions& options, double lr,
-                                size_t steps) {
-  cpm::Model model({.stages = c.stages, .joints = c.k}, DType::F32);
-  engine::named_fill(model.parameters(), "golden");
-  engine::Optimizer optimizer(model.parameters(), options,
-                              std::vector<engine::ParameterScale>(model.parameters().all().size()));
-  const cpm::BatchTensors batch = cpm::to_tensors(golden_batch(c), DType::F32);
-  Machine machine;
-  cpm::StepRunner runner(model, machine.exec);
-  std::vector<double> losses;
-  for (size_t step = 0; step < steps; ++step) {
-    losses.push_back(runner.gradients(batch, true).loss);
-    optimizer.step(machine.exec, lr);
-  }
-  return losses;
-}
-
-void check_curve(const std::string& key, const engine::OptimizerOptions& options, double lr, double bound) {
-  const json doc = read_json(tests::source_file("data/golden/trajectory_two_stages.json"));
-  const auto want = doc.at("curves").at(key).at("loss").get<std::vector<double>>();
-  REQUIRE(want.size() == 50);
-  const std::vector<double> got = train_curve(read_case(doc), options, lr, want.size());
-  double worst = 0;
-  for (size_t i = 0; i < want.size(); ++i) worst = std::max(worst, std::abs(got[i] - want[i]) / want[i]);
-  std::printf("%s: worst relative difference over 50 steps %.3g (bound %.3g)\n", key.c_str(), worst, bound);
-  CHECK(worst <= bound);
-}
 
 bool missing(const std::string& name) {
   const auto folder = golden_folder(name);
@@ -192,34 +26,40 @@ constexpr const char* kSkip = "CPM_TEST_DATA/golden is not there";
 }  // namespace
 
 TEST_CASE("golden two_stages_48x80 in float32 and float64", "[golden]") {
-  check_golden("two_stages_48x80", DType::F32, kSmall);
-  check_golden("two_stages_48x80", DType::F64, kDouble);
+  Machine machine;
+  check_golden("two_stages_48x80", engine::DType::F32, kSmall, machine.exec);
+  check_golden("two_stages_48x80", engine::DType::F64, kDouble, machine.exec);
 }
 
 TEST_CASE("golden small_64 in float32 and float64", "[golden]") {
+  Machine machine;
   CPM_SKIP_IF(missing("small_64"), kSkip);
-  check_golden("small_64", DType::F32, kSmall);
-  check_golden("small_64", DType::F64, kDouble);
+  check_golden("small_64", engine::DType::F32, kSmall, machine.exec);
+  check_golden("small_64", engine::DType::F64, kDouble, machine.exec);
 }
 
 TEST_CASE("golden training curve, Adam", "[golden]") {
-  check_curve("adam_float64", {.kind = engine::OptimizerOptions::Kind::Adam}, 2e-6, 3e-4);
+  Machine machine;
+  check_curve("adam_float64", {.kind = engine::OptimizerOptions::Kind::Adam}, 2e-6, 3e-4, machine.exec);
 }
 
 TEST_CASE("golden training curve, SGD", "[golden]") {
+  Machine machine;
   check_curve("sgd_float64",
               {.kind = engine::OptimizerOptions::Kind::Sgd, .momentum = 0.9, .weight_decay = 5e-4}, 2e-7,
-              1e-4);
+              1e-4, machine.exec);
 }
 
 TEST_CASE("golden coco_256x192", "[.][golden-large]") {
+  Machine machine;
   CPM_SKIP_IF(missing("coco_256x192"), kSkip);
-  check_golden("coco_256x192", DType::F32, kLarge);
-  check_golden("coco_256x192", DType::F64, kDouble);
+  check_golden("coco_256x192", engine::DType::F32, kLarge, machine.exec);
+  check_golden("coco_256x192", engine::DType::F64, kDouble, machine.exec);
 }
 
 TEST_CASE("golden paper_368", "[.][golden-large]") {
+  Machine machine;
   CPM_SKIP_IF(missing("paper_368"), kSkip);
-  check_golden("paper_368", DType::F32, kLarge);
-  check_golden("paper_368", DType::F64, kDouble);
+  check_golden("paper_368", engine::DType::F32, kLarge, machine.exec);
+  check_golden("paper_368", engine::DType::F64, kDouble, machine.exec);
 }

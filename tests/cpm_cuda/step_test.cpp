@@ -1,0 +1,129 @@
+// Whole training steps on CUDA: the CPU's numbers to rounding, the same bits from run to run, recorded or
+// not.
+#include "cpm/step_runner.h"
+#include "engine/nn/named_fill.h"
+#include "tests/support/cuda_device.h"
+#include "tests/support/golden.h"
+
+namespace {
+
+using cpm::Model;
+using cpm::StepRunner;
+using engine::DType;
+using engine::Tensor;
+using namespace tests;
+using tests::golden::relative_l2;
+
+constexpr int kSteps = 10, kJoints = 3, kSide = 32;
+
+cpm::BatchTensors batch_of(int64_t index, int n) {
+  cpm::Batch batch;
+  batch.n = n;
+  batch.joints = kJoints;
+  batch.height = batch.width = kSide;
+  const int64_t pixels = int64_t{n} * kSide * kSide;
+  const std::string tag = "step" + std::to_string(index);
+  batch.image = engine::named_fill(tag + "/image", 3 * pixels, -0.5, 0.5);
+  batch.center = engine::named_fill(tag + "/center", pixels, 0, 1);
+  batch.target_rest = engine::named_fill(tag + "/rest", pixels / 64 * (kJoints + 1), 0, 1);
+  batch.target_stage1 = engine::named_fill(tag + "/first", pixels / 64 * (kJoints + 1), 0, 1);
+  batch.mask.assign(static_cast<size_t>(n) * (kJoints + 1), 1.0f);
+  batch.mask[1] = 0;
+  return cpm::to_tensors(std::move(batch), DType::F32);
+}
+
+struct Training {
+  std::vector<double> losses, norms;
+  std::vector<float> weights;
+  int64_t replays = 0;
+};
+
+struct Choice {
+  cpm::Pooling pooling = cpm::Pooling::Torch;
+  bool supervised = true, record = true, overlap = true;
+  engine::OptimizerOptions::Kind optimizer = engine::OptimizerOptions::Kind::Adam;
+};
+
+/// `kSteps` steps of a small network, the next batch uploaded while a step runs.
+Training train(const kernels::Exec& exec, const Choice& choice) {
+  Model model({.stages = 2, .joints = kJoints, .width = 0.0625, .pooling = choice.pooling}, DType::F32,
+              engine::Place(exec));
+  engine::named_fill(model.parameters(), "cuda");
+  engine::Optimizer optimizer(model.parameters(), {.kind = choice.optimizer, .weight_decay = 1e-4},
+                              std::vector<engine::ParameterScale>(model.parameters().all().size()));
+  StepRunner runner(model, exec, choice.record);
+  Training result;
+  runner.upload(batch_of(0, 2));
+  for (int step = 0; step < kSteps; ++step) {
+    runner.launch(
+        {.intermediate_supervision = choice.supervised, .optimizer = &optimizer, .lr = 1e-4 * (1 + step)});
+    if (choice.overlap) runner.upload(batch_of(step + 1, 2));
+    const cpm::StepResult made = runner.wait();
+    if (!choice.overlap) runner.upload(batch_of(step + 1, 2));
+    result.losses.insert(result.losses.end(), made.stage_losses.begin(), made.stage_losses.end());
+    result.norms.push_back(made.grad_norm);
+    CHECK(made.non_finite == 0);
+  }
+  result.replays = runner.replays();
+  const Tensor values = engine::to_host(model.parameters().flat_value());
+  result.weights.assign(values.span<float>().begin(), values.span<float>().end());
+  return result;
+}
+
+void check_close(const std::vector<double>& got, const std::vector<double>& want, double bound) {
+  REQUIRE(got.size() == want.size());
+  for (size_t i = 0; i < want.size(); ++i) {
+    CAPTURE(i, got[i], want[i]);
+    CHECK(std::abs(got[i] - want[i]) <= bound * want[i]);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("cuda training step: as the CPU, the same bits again, recorded or not") {
+  CudaDevice cuda;
+  Cpu cpu;
+  for (const Choice& choice : {Choice{}, Choice{.pooling = cpm::Pooling::Caffe,
+                                         .supervised = false,
+                                         .optimizer = engine::OptimizerOptions::Kind::Sgd}}) {
+    const Training host = train(cpu.exec, choice), device = train(cuda.exec, choice);
+    CHECK(device.replays == kSteps - 1);
+    check_close(device.losses, host.losses, 1e-5);
+    check_close(device.norms, host.norms, 1e-4);
+    Choice plain = choice;
+    plain.record = plain.overlap = false;
+    const Training again = train(cuda.exec, choice), unrecorded = train(cuda.exec, plain);
+    CHECK(unrecorded.replays == 0);
+    CHECK(again.losses == device.losses);
+    CHECK(same_bits(again.weights, device.weights));
+    CHECK(unrecorded.losses == device.losses);
+    CHECK(same_bits(unrecorded.weights, device.weights));
+  }
+}
+
+TEST_CASE("cuda runner: batches of another size, belief maps, gradients alone") {
+  CudaDevice cuda;
+  Cpu cpu;
+  const cpm::NetworkConfig network{.stages = 2, .joints = kJoints, .width = 0.0625};
+  Model on_device(network, DType::F32, engine::Place(cuda.exec)), on_host(network, DType::F32);
+  for (const Model* model : {&on_device, &on_host}) engine::named_fill(model->parameters(), "cuda");
+  StepRunner device(on_device, cuda.exec), host(on_host, cpu.exec);
+  for (const int n : {1, 3, 1}) {
+    const cpm::BatchTensors batch = batch_of(n, n);
+    const auto maps = device.beliefs(batch), expected = host.beliefs(batch);
+    REQUIRE(maps.size() == expected.size());
+    for (size_t t = 0; t < maps.size(); ++t) CHECK(relative_l2(maps[t], expected[t]) <= 1e-6);
+    for (int repeat = 0; repeat < 3; ++repeat) {
+      const cpm::StepResult got = device.gradients(batch, true), want = host.gradients(batch, true);
+      check_close(got.stage_losses, want.stage_losses, 1e-6);
+      for (const engine::Parameter& p : on_host.parameters().all()) {
+        const Tensor gradient = engine::to_host(on_device.parameters().at(p.name).grad);
+        const auto a = gradient.span<float>();
+        const auto b = p.grad.span<float>();
+        CAPTURE(n, p.name);
+        CHECK(relative_l2(std::vector<float>(a.begin(), a.end()), std::vector<float>(b.begin(), b.end())) <=
+              1e-5);
+      }
+    }
+  }
+}
