@@ -75,9 +75,10 @@ bool wide(const Operands& operands) {
 void mse_forward(const Exec& exec, const Operands& operands, double scale, double* loss) {
   const int64_t maps = operands.maps;
   auto* sums = static_cast<double*>(exec.workspace.data);
-  cuda::launch(exec, {"mse_sum_maps", {{"maps", maps}, {"pixels", operands.pixels}}},
-               static_cast<uint32_t>(maps), kThreads, 0, wide(operands) ? sum_maps<cuda::kWide> : sum_maps<1>,
-               operands, sums);
+  const cuda::Site site{"mse_sum_maps", {{"maps", maps}, {"pixels", operands.pixels}}};
+  cuda::require(exec.workspace.bytes >= workspace(maps), "a workspace of workspace(maps) bytes", site);
+  cuda::launch(exec, site, static_cast<uint32_t>(maps), kThreads, 0,
+               wide(operands) ? sum_maps<cuda::kWide> : sum_maps<1>, operands, sums);
   cuda::launch(exec, {"mse_add_sums", {{"maps", maps}}}, 1, kThreads, 0, add_sums, maps, scale, sums, loss);
 }
 

@@ -40,7 +40,7 @@ void with_relu() {
     const BiasProblem problem{pick(random, 1, 4), pick(random, 1, 20), pick(random, 1, 300)};
     CAPTURE(problem.N, problem.K, problem.pixels);
     const int64_t count = problem.N * problem.K * problem.pixels;
-    const auto y = reals<T>(random, count), dy = reals<T>(random, count);
+    const auto y = activation<T>(random, count), dy = reals<T>(random, count);
     std::vector<T> dz = dy;
     relu.backward(cpu.exec, count, y.data(), dz.data(), dz.data(), GradMode::Overwrite);
     for (const GradMode mode : {GradMode::Ignore, GradMode::Overwrite, GradMode::Accumulate}) {

@@ -31,7 +31,7 @@ void as_the_cpu(const BiasProblem& problem, int64_t offset) {
   std::mt19937 random(41);
   const int64_t count = size_of(problem) + offset;
   for (const GradMode mode : {GradMode::Ignore, GradMode::Overwrite, GradMode::Accumulate}) {
-    const auto whole = integers<float>(random, count, -9, 9), y = reals<float>(random, count);
+    const auto whole = integers<float>(random, count, -9, 9), y = activation<float>(random, count);
     auto dy = reals<float>(random, count);
     DeviceBuffer<float> whole_on_device(cuda, whole), y_on_device(cuda, y), dy_on_device(cuda, dy);
     std::vector<float> db = integers<float>(random, problem.K, -9, 9), relu_db = db;

@@ -4,6 +4,7 @@
 
 #include <limits>
 
+#include "kernels/base/error.h"
 #include "tests/support/cuda_device.h"
 
 namespace {
@@ -89,6 +90,16 @@ TEST_CASE("cuda mse: whole numbers are exact") {
   kernels::mse_kernels<float>(Backend::Cuda)
       .forward(scratch.exec, {3, 8, y.data(), target.data(), nullptr}, 0.25, loss.data());
   REQUIRE(loss.values()[0] == 24);
+}
+
+TEST_CASE("cuda mse: a workspace that is too small is an error") {
+  CudaDevice cuda;
+  DeviceBuffer<float> y(cuda, std::vector<float>(24, 3));
+  DeviceBuffer<double> loss(cuda, 1);
+  Scratch scratch(cuda, 2);
+  REQUIRE_THROWS_AS(kernels::mse_kernels<float>(Backend::Cuda)
+                        .forward(scratch.exec, {3, 8, y.data(), y.data(), nullptr}, 1, loss.data()),
+                    kernels::Error);
 }
 
 TEST_CASE("count mse: forward", "[.count]") {

@@ -42,6 +42,14 @@ std::vector<T> reals(std::mt19937& random, int64_t count) {
   return values;
 }
 
+/// What a ReLU lets through of real numbers in [-1, 1): half of it is 0.
+template <class T>
+std::vector<T> activation(std::mt19937& random, int64_t count) {
+  auto values = reals<T>(random, count);
+  for (T& value : values) value = std::max(value, T(0));
+  return values;
+}
+
 template <class T>
 bool same_bits(const std::vector<T>& a, const std::vector<T>& b) {
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0;
