@@ -1,9 +1,10 @@
 // Direct convolution on CUDA, float, stride 1, odd kernels 3 to 11 wide: plans and the row.
 #include "kernels/conv2d/cuda_direct.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
-#include "kernels/base/error.h"
 #include "kernels/conv2d/cuda_rows.h"
 
 namespace kernels {
@@ -43,33 +44,54 @@ Correlation plan_correlation(const ConvProblem& problem, Direction direction) {
   return plan;
 }
 
+size_t WeightGradient::workspace_bytes() const {
+  return parts > 1 ? sizeof(float) * static_cast<size_t>(parts * problem.w_size()) : 0;
+}
+
+/// 32 output channels a block where 64 would waste more; the segments with the least work, where every one
+/// costs that of some three columns more; and as many parts as make two full grids, of at least four pieces
+/// each.
+WeightGradient plan_weight_gradient(const ConvProblem& problem) {
+  WeightGradient plan{.problem = problem};
+  if ((problem.K - 1) % 64 < 32) plan.k_warps = 4;
+  const auto cost = [&](int segment) { return ceil_div(problem.Q(), segment) * (segment + 3); };
+  for (int segment = 24; segment > 0; segment -= 4) {
+    if (cost(segment) < cost(plan.segment)) plan.segment = segment;
+  }
+  plan.parts = static_cast<int>(
+      std::clamp<int64_t>(2 * kFullGrid / plan.blocks(), 1, std::max<int64_t>(1, plan.pieces() / 4)));
+  return plan;
+}
+
 }  // namespace cuda
 
 namespace {
 
-std::string supports(const Exec&, const ConvProblem& c, Direction direction) {
+std::string supports(const Exec&, const ConvProblem& c, Direction) {
   if (std::min({c.N, c.C, c.K, c.P(), c.Q()}) < 1) return "an empty tensor";
   if (c.stride != 1) return fmt::format("stride {}, only stride 1 is done", c.stride);
   if (c.S % 2 == 0 || c.S < 3 || c.S > 11 || c.R > 11) {
     return fmt::format("a {}x{} kernel, only odd widths from 3 to 11 and heights up to 11 are done", c.R,
                        c.S);
   }
-  if (direction == Direction::Wgrad) return "wgrad, only fprop and dgrad are done";
   return "";
 }
 
 size_t workspace(const Exec&, const ConvProblem& problem, Direction direction) {
-  return cuda::plan_correlation(problem, direction).workspace_bytes();
+  return direction == Direction::Wgrad ? cuda::plan_weight_gradient(problem).workspace_bytes()
+                                       : cuda::plan_correlation(problem, direction).workspace_bytes();
 }
 
 void run(const Exec& exec, const ConvProblem& problem, Direction direction, const ConvOperands<float>& t,
          GradMode mode) {
   const bool fprop = direction == Direction::Fprop;
   if (!fprop && mode == GradMode::Ignore) return;
-  const size_t bytes = workspace(exec, problem, direction);
-  CPM_CHECK(exec.workspace.bytes >= bytes, "cuda.direct got {} bytes of workspace, needs {} for {} {}",
-            exec.workspace.bytes, bytes, direction_name(direction), to_string(problem));
+  require_workspace(exec, workspace(exec, problem, direction), "cuda.direct", problem, direction);
   const bool add = mode == GradMode::Accumulate;
+  if (direction == Direction::Wgrad) {
+    weight_gradient(exec, cuda::plan_weight_gradient(problem), t.x, t.dy, t.dw, add);
+    return;
+  }
   const cuda::Correlation plan = cuda::plan_correlation(problem, direction);
   if (fprop) {
     correlate(exec, plan,

@@ -58,6 +58,31 @@ struct CorrelationOperands {
 
 void correlate(const Exec& exec, const Correlation& plan, const CorrelationOperands& operands);
 
+/// wgrad, and how it is cut. A block of 8 warps computes 8 k_warps output channels x 32 (8 / k_warps) kernel
+/// rows (c, r) from its part of the pieces of dy: kRows rows x `segment` columns each.
+struct WeightGradient {
+  static constexpr int kRows = 2;
+
+  ConvProblem problem;
+  int k_warps = 8;
+  int segment = 28;  // a multiple of 4
+  int parts = 1;     // of the pieces; more than one: sums go to the workspace
+
+  int k_blocks() const { return static_cast<int>(ceil_div(problem.K, 8 * k_warps)); }
+  int64_t blocks() const { return k_blocks() * ceil_div(problem.C * problem.R, 32 * (8 / k_warps)); }
+  int pieces_p() const { return static_cast<int>(ceil_div(problem.P(), kRows)); }
+  int pieces_q() const { return static_cast<int>(ceil_div(problem.Q(), segment)); }
+  int64_t pieces() const { return problem.N * pieces_p() * pieces_q(); }
+  /// The parts.
+  size_t workspace_bytes() const;
+};
+
+WeightGradient plan_weight_gradient(const ConvProblem& problem);
+
+/// x [N, C, H, W] and dy [N, K, P, Q] to dw [K, C, R, S], overwritten or added to.
+void weight_gradient(const Exec& exec, const WeightGradient& plan, const float* x, const float* dy, float* dw,
+                     bool add);
+
 /// out[plane][i] = (or +=) the sum over part of parts[part][plane][i], in the order of the parts, +
 /// bias[plane % K], perhaps through the ReLU.
 struct PartSum {

@@ -1,17 +1,32 @@
 // A guarded run of a convolution row on the device, the twin of guarded_run (tests/support/conv2d_cases.h).
 #pragma once
 
+#include <limits>
+
 #include "tests/support/conv2d_cases.h"
 #include "tests/support/cuda_device.h"
 
 namespace tests {
 
-/// The data of a problem on the device.
+/// `values` behind `offset` NaNs.
+inline std::vector<float> shifted(const std::vector<float>& values, size_t offset) {
+  std::vector<float> result(offset, std::numeric_limits<float>::quiet_NaN());
+  result.insert(result.end(), values.begin(), values.end());
+  return result;
+}
+
+/// The data of a problem on the device, every array `offset` floats behind an aligned address.
 struct DeviceConvData {
-  DeviceConvData(CudaDevice& cuda, const ConvData<float>& data)
-      : host(data), x(cuda, data.x), w(cuda, data.w), b(cuda, data.b), dy(cuda, data.dy) {}
+  DeviceConvData(CudaDevice& cuda, const ConvData<float>& data, size_t floats = 0)
+      : host(data),
+        offset(floats),
+        x(cuda, shifted(data.x, offset)),
+        w(cuda, shifted(data.w, offset)),
+        b(cuda, shifted(data.b, offset)),
+        dy(cuda, shifted(data.dy, offset)) {}
 
   const ConvData<float>& host;
+  size_t offset;
   DeviceBuffer<float> x, w, b, dy;
 };
 
@@ -21,35 +36,40 @@ inline std::vector<float> device_run(CudaDevice& cuda, const kernels::ConvRow<fl
                                      DeviceConvData& data) {
   using kernels::Direction;
   const kernels::ConvProblem& c = data.host.problem;
+  const size_t offset = data.offset;
   const bool fprop = run.direction == Direction::Fprop;
   const std::vector<float>& old = run.direction == Direction::Dgrad ? data.host.old_dx : data.host.old_dw;
   const bool add = !fprop && run.mode == kernels::GradMode::Accumulate;
   const GuardedBuffer<float> poison(fprop ? static_cast<size_t>(c.y_size()) : old.size());
-  DeviceBuffer<float> out(cuda, add ? old : poison.values());
-  DeviceBuffer<unsigned char> scratch(cuda, row.workspace(cuda.exec, c, run.direction));
+  DeviceBuffer<float> out(cuda, shifted(add ? old : poison.values(), offset));
+  const size_t bytes = row.workspace(cuda.exec, c, run.direction);
+  DeviceBuffer<unsigned char> scratch(cuda, bytes);
 
   kernels::Exec exec = cuda.exec;
-  exec.workspace = {.data = scratch.data(), .bytes = row.workspace(cuda.exec, c, run.direction)};
-  kernels::ConvOperands<float> operands{.relu = run.relu};
-  if (run.direction != Direction::Wgrad) operands.w = data.w.data();
-  if (run.direction != Direction::Dgrad) operands.x = data.x.data();
-  if (!fprop) operands.dy = data.dy.data();
-  if (fprop && run.bias) operands.b = data.b.data();
-  (fprop ? operands.y : run.direction == Direction::Dgrad ? operands.dx : operands.dw) = out.data();
+  exec.workspace = {.data = scratch.data(), .bytes = bytes};
+  kernels::ConvOperands<float> operands;
+  operands.relu = run.relu;
+  if (run.direction != Direction::Wgrad) operands.w = data.w.data() + offset;
+  if (run.direction != Direction::Dgrad) operands.x = data.x.data() + offset;
+  if (!fprop) operands.dy = data.dy.data() + offset;
+  if (fprop && run.bias) operands.b = data.b.data() + offset;
+  (fprop ? operands.y : run.direction == Direction::Dgrad ? operands.dx : operands.dw) = out.data() + offset;
   row.run(exec, c, run.direction, operands, run.mode);
 
   const GuardedBuffer<float> got = out.fetch();
   CHECK(got.guards_intact());
   CHECK(scratch.fetch().guards_intact());
+  const GuardedBuffer<float> values(std::vector<float>(got.begin() + offset, got.end()));
   if (!fprop && run.mode == kernels::GradMode::Ignore) {
-    CHECK(got.untouched());
+    CHECK(values.untouched());
   } else if (!run.nans) {
-    CHECK(got.no_nans());
+    CHECK(values.no_nans());
   }
-  return got.values();
+  for (size_t i = 0; i < offset; ++i) CHECK(got[i] != got[i]);
+  return values.values();
 }
 
-/// The first row of that name, which must be there.
+/// The row of that name, which must be there.
 inline const kernels::ConvRow<float>& conv_row(const std::string& name) {
   for (const auto& row : kernels::conv_rows<float>()) {
     if (row.name == name) return row;
