@@ -78,6 +78,8 @@ uint32_t sectors_of(const Access& access) {
 }
 
 uint32_t passes_of(const Access& access, const LaneRuns& lanes) {
+  // One word for all lanes, or a row of at most one a bank: most accesses.
+  if (access.pattern != Pattern::General && access.bytes <= kBankBytes) return 1;
   const uint32_t unit = std::max<uint32_t>(access.bytes, kBankBytes);
   const uint32_t lanes_a_part = std::min(kLanes, kBanks * kBankBytes / unit);
   // Two neighbouring parts are served as one where lanes are paired (see the header).
