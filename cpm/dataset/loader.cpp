@@ -24,7 +24,7 @@ class SampleOrder {
   SampleOrder(const Dataset& dataset, const LoaderOptions& options) : dataset_(dataset), options_(options) {}
 
   Batch make(int64_t step) {
-    Batch batch = make_batch(options_.batch, dataset_.schema().count(), options_.input);
+    Batch batch = make_batch(options_.batch, dataset_.schema().count(), options_.input, options_.draw);
     for (int slot = 0; slot < options_.batch; ++slot) {
       const uint64_t sample =
           static_cast<uint64_t>(step) * static_cast<uint64_t>(options_.batch) + static_cast<uint64_t>(slot);

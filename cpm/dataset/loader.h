@@ -13,7 +13,8 @@
 
 namespace cpm {
 
-/// One batch, float32. target_stage1 holds all people, target_rest only the centre person.
+/// One batch, float32. target_stage1 holds all people, target_rest only the centre person. A batch that is
+/// not drawn has empty arrays in place of the maps and the mask, and carries the people to draw them from.
 struct Batch {
   int n = 0, joints = 0, height = 0, width = 0;
   std::vector<float> image;          // [n, 3, height, width]
@@ -23,6 +24,8 @@ struct Batch {
   std::vector<float> mask;           // [n, joints + 1]: 0 where supervise_missing = "mask" leaves a map out
   std::vector<int64_t> records;      // the records' indices, empty for raw
   std::vector<Crop> crops;           // one per image, empty for raw
+  bool drawn = true;                 // else center, target_stage1, target_rest and mask are empty
+  PackedPeople people;               // of a batch that is not drawn
 };
 
 struct LoaderOptions {
@@ -31,6 +34,7 @@ struct LoaderOptions {
   uint64_t seed = 0;
   double flip = 0.5;          // probability of a left/right flip
   bool mask_missing = false;  // else joints without a label are supervised to zero
+  bool draw = true;           // draw maps; else batches carry coordinates
   int threads = 1;
 };
 
@@ -40,10 +44,14 @@ Crop person_crop(const Person& person, int input);
 /// Joints through a crop, left and right swapped where it flips.
 InputPerson person_in_input(const Person& person, const JointSchema& schema, const Crop& crop);
 
-/// Sample by sample, without threads: fills entry `slot` of a batch sized by make_batch.
-Batch make_batch(int n, int joints, int input);
+/// Sample by sample, without threads: fills entry `slot` of a batch sized by make_batch; in order where the
+/// batch is not drawn.
+Batch make_batch(int n, int joints, int input, bool draw = true);
 void fill_sample(const Dataset& dataset, int64_t record, const Crop& crop, bool mask_missing, int slot,
                  Batch* batch);
+
+/// What kernels::targets_kernels is to draw of a batch that is not drawn, from its `people`.
+kernels::TargetsProblem targets_problem(const Batch& batch, bool mask_missing);
 
 /// Where batches come from.
 class BatchSource {
@@ -63,7 +71,7 @@ class BatchSource {
 /// Shuffled batches of a data set (kept alive by the caller).
 std::unique_ptr<BatchSource> make_loader(const Dataset& dataset, const LoaderOptions& options);
 
-/// raw:FILE: tensors image [N,3,H,W], center [N,1,H,W], target [N,k+1,H/8,W/8] and, optionally,
+/// raw:FILE, always drawn: tensors image [N,3,H,W], center [N,1,H,W], target [N,k+1,H/8,W/8] and, optionally,
 /// target_stage1, as float32. Batches are the rows in order, `batch` at a time (0: all), wrapping round;
 /// batch must divide N.
 std::unique_ptr<BatchSource> make_raw_source(const DataSpec& spec, int batch);

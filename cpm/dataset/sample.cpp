@@ -5,6 +5,19 @@
 #include "kernels/base/error.h"
 
 namespace cpm {
+namespace {
+
+/// Where sample `place` of a drawn batch has its maps.
+kernels::TargetMaps maps_of(size_t place, Batch* batch) {
+  const size_t pixels = static_cast<size_t>(batch->height) * batch->width;
+  const size_t maps = static_cast<size_t>(batch->joints) + 1, cells = pixels / (kStride * kStride);
+  return {.stage1 = batch->target_stage1.data() + place * maps * cells,
+          .rest = batch->target_rest.data() + place * maps * cells,
+          .mask = batch->mask.data() + place * maps,
+          .center = batch->center.data() + place * pixels};
+}
+
+}  // namespace
 
 Crop person_crop(const Person& person, int input) {
   Crop crop;
@@ -32,7 +45,7 @@ InputPerson person_in_input(const Person& person, const JointSchema& schema, con
   return out;
 }
 
-Batch make_batch(int n, int joints, int input) {
+Batch make_batch(int n, int joints, int input, bool draw) {
   CPM_CHECK(n >= 1 && joints >= 1 && input >= kStride && input % kStride == 0,
             "a batch of {} x {} joints at {}", n, joints, input);
   Batch batch;
@@ -43,13 +56,19 @@ Batch make_batch(int n, int joints, int input) {
   const size_t images = static_cast<size_t>(n), pixels = static_cast<size_t>(input) * input;
   const size_t maps = static_cast<size_t>(joints) + 1, cells = pixels / (kStride * kStride);
   batch.image.resize(images * 3 * pixels);
+  batch.records.resize(images);
+  batch.crops.resize(images);
+  batch.drawn = draw;
+  if (!draw) return batch;
   batch.center.resize(images * pixels);
   batch.target_stage1.resize(images * maps * cells);
   batch.target_rest.resize(images * maps * cells);
   batch.mask.assign(images * maps, 1.0f);
-  batch.records.resize(images);
-  batch.crops.resize(images);
   return batch;
+}
+
+kernels::TargetsProblem targets_problem(const Batch& batch, bool mask_missing) {
+  return {batch.n, batch.joints, batch.height, batch.width, mask_missing};
 }
 
 void fill_sample(const Dataset& dataset, int64_t record, const Crop& crop, bool mask_missing, int slot,
@@ -61,20 +80,21 @@ void fill_sample(const Dataset& dataset, int64_t record, const Crop& crop, bool 
   const size_t place = static_cast<size_t>(slot), pixels = static_cast<size_t>(batch->height) * batch->width;
   sample_crop(dataset.image(record), crop, batch->image.data() + place * 3 * pixels);
 
-  double x = 0, y = 0;
-  crop.to_input(found.person.center_x, found.person.center_y, &x, &y);
-  draw_center(x, y, batch->height, batch->width, batch->center.data() + place * pixels);
-
-  const int rows = batch->height / kStride, cols = batch->width / kStride;
-  const size_t maps = static_cast<size_t>(batch->joints) + 1, cells = static_cast<size_t>(rows) * cols;
   std::vector<InputPerson> people{person_in_input(found.person, dataset.schema(), crop)};
-  draw_targets(people, batch->joints, rows, cols, batch->target_rest.data() + place * maps * cells);
-  float* mask = batch->mask.data() + place * maps;
-  for (size_t j = 0; j < maps; ++j) {
-    mask[j] = mask_missing && j + 1 < maps && !people.front().joints[j].labelled ? 0.0f : 1.0f;
-  }
   for (const Person& other : found.others) people.push_back(person_in_input(other, dataset.schema(), crop));
-  draw_targets(people, batch->joints, rows, cols, batch->target_stage1.data() + place * maps * cells);
+  kernels::TargetPoint center;
+  crop.to_input(found.person.center_x, found.person.center_y, &center.x, &center.y);
+  if (batch->drawn) {
+    PackedPeople packed;
+    packed.add(people, batch->joints, center);
+    kernels::TargetsProblem problem = targets_problem(*batch, mask_missing);
+    problem.n = 1;
+    draw(problem, packed, maps_of(place, batch));
+  } else {
+    CPM_CHECK(batch->people.centers.size() == place, "slot {} after {} samples", slot,
+              batch->people.centers.size());
+    batch->people.add(people, batch->joints, center);
+  }
   batch->records[place] = record;
   batch->crops[place] = crop;
 }

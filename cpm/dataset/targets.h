@@ -1,27 +1,42 @@
-// Belief-map targets and the centre map, as the CPM release draws them (CPMDataLayer, data_transformer.cpp):
-// a joint's map is exp(-d^2 / (2 sigma^2)), zero where the exponent exceeds 4.6052, evaluated at input pixel
-// 8 i + 3.5 for cell i; people are summed and clipped at 1; background = max(0, 1 - maximum over joints).
+// Belief-map targets and the centre map of people in input pixels; the formulas are in
+// kernels/targets/targets.h.
 #pragma once
 
 #include <vector>
 
 #include "cpm/dataset/dataset.h"
+#include "kernels/targets/targets.h"
 
 namespace cpm {
 
-inline constexpr double kTargetSigma = 7;   // input pixels
-inline constexpr double kCenterSigma = 21;  // input pixels
-inline constexpr int kStride = 8;           // input pixels per heat-map cell
+inline constexpr int kStride = kernels::kTargetStride;  // input pixels per heat-map cell
 
 /// Joints of one person in input pixels.
 struct InputPerson {
   std::vector<Joint> joints;
 };
 
+/// The coordinates of samples, packed as the kernels want them (shapes: kernels::TargetsPeople). The arrays
+/// may be copied to a device as they are.
+struct PackedPeople {
+  std::vector<kernels::TargetJoint> joints;
+  std::vector<int64_t> first{0};
+  std::vector<kernels::TargetPoint> centers;
+
+  /// One more sample: its people, each with `count` joints, the centre person first, and its centre.
+  void add(const std::vector<InputPerson>& people, int count, kernels::TargetPoint center);
+  /// Pointers into the arrays.
+  kernels::TargetsPeople view() const { return {joints.data(), first.data(), centers.data()}; }
+};
+
+/// kernels::targets_kernels on the CPU and the calling thread.
+void draw(const kernels::TargetsProblem& problem, const PackedPeople& people,
+          const kernels::TargetMaps& maps);
+
 /// maps [joints + 1, rows, cols], the last one background; a joint without a label adds nothing.
 void draw_targets(const std::vector<InputPerson>& people, int joints, int rows, int cols, float* maps);
 
-/// center [height, width] at full resolution: exp(-d^2 / (2 * 21^2)), cut off alike.
+/// center [height, width] at full resolution.
 void draw_center(double x, double y, int height, int width, float* center);
 
 /// Half the squared sum of maps [joints + 1, cells]: the loss per image of a stage that answers zero

@@ -220,6 +220,43 @@ TEST_CASE("batches do not depend on threads, nor on where the run starts") {
   }
 }
 
+TEST_CASE("a batch that is not drawn carries what its maps are drawn from") {
+  const SmallDataset data(10);
+  cpm::LoaderOptions options = small_options(3, 2);
+  options.mask_missing = true;
+  const auto drawn = cpm::make_loader(data, options);
+  options.draw = false;
+  const auto carried = cpm::make_loader(data, options);
+  for (int64_t step = 0; step < 8; ++step) {
+    const Batch wanted = drawn->next(step);
+    Batch got = carried->next(step);
+    CHECK((wanted.drawn && wanted.people.joints.empty()));
+    REQUIRE((!got.drawn && got.center.empty() && got.target_stage1.empty() && got.target_rest.empty() &&
+             got.mask.empty()));
+    const Batch room = cpm::make_batch(3, 14, 32);
+    got.center = room.center;
+    got.target_stage1 = room.target_stage1;
+    got.target_rest = room.target_rest;
+    got.mask = room.mask;
+    cpm::draw(cpm::targets_problem(got, true), got.people,
+              {got.target_stage1.data(), got.target_rest.data(), got.mask.data(), got.center.data()});
+    CHECK(same(got, wanted));
+    CHECK(std::count(got.mask.begin(), got.mask.end(), 0.0f) ==
+          std::count_if(got.records.begin(), got.records.end(), [](int64_t r) { return r % 3 == 0; }));
+  }
+}
+
+TEST_CASE("samples of a batch that is not drawn come in order") {
+  const SmallDataset data(2);
+  Batch batch = cpm::make_batch(2, 14, 64, false);
+  const Crop crop = cpm::person_crop(data.record(0).person, 64);
+  CHECK(thrown_by([&] { cpm::fill_sample(data, 0, crop, false, 1, &batch); }).code ==
+        kernels::ExitCode::Internal);
+  cpm::fill_sample(data, 0, crop, false, 0, &batch);
+  cpm::fill_sample(data, 0, crop, false, 1, &batch);
+  CHECK(batch.people.first == std::vector<int64_t>{0, 2, 4});  // record 0 shows two people
+}
+
 TEST_CASE("an epoch shows each record once, in another order than the one before") {
   const SmallDataset data(12);
   const auto source = cpm::make_loader(data, small_options(4, 2));
