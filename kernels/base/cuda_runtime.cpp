@@ -120,16 +120,27 @@ class CudaRuntime final : public DeviceRuntime {
   void destroy_recording(void* recording) override {
     (void)cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(recording));
   }
+  RuntimeVersions versions() override {
+    RuntimeVersions versions;
+    check(cudaRuntimeGetVersion(&versions.runtime), {"runtime version"});
+    check(cudaDriverGetVersion(&versions.driver), {"driver version"});
+    return versions;
+  }
   int device_count() override {
     int count = 0;
     if (cudaGetDeviceCount(&count) == cudaSuccess) return count;
     (void)cudaGetLastError();
     return 0;
   }
-  std::string device_name(int device) override {
+  DeviceInfo device_info(int device) override {
     cudaDeviceProp properties{};
     check(cudaGetDeviceProperties(&properties, device), {"device properties", {{"device", device}}});
-    return properties.name;
+    return {.name = properties.name,
+            .major = properties.major,
+            .minor = properties.minor,
+            .processors = properties.multiProcessorCount,
+            .memory = properties.totalGlobalMem,
+            .l2_cache = static_cast<size_t>(properties.l2CacheSize)};
   }
 };
 

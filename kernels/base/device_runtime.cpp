@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <chrono>
 #include <cstring>
 #include <new>
 
@@ -15,6 +16,7 @@ namespace kernels {
 namespace {
 
 constexpr std::align_val_t kAlign{256};
+using TimePoint = std::chrono::steady_clock::time_point;
 
 class CpuRuntime final : public DeviceRuntime {
  public:
@@ -42,18 +44,23 @@ class CpuRuntime final : public DeviceRuntime {
   void synchronize_device(int) override {}
   void* create_stream(int) override { return nullptr; }
   void destroy_stream(void*) override {}
-  void* create_event(int) override { return nullptr; }
-  void destroy_event(void*) override {}
-  void record(const Exec&, void*) override {}
+  void* create_event(int) override { return new TimePoint(); }
+  void destroy_event(void* event) override { delete static_cast<TimePoint*>(event); }
+  void record(const Exec&, void* event) override {
+    *static_cast<TimePoint*>(event) = std::chrono::steady_clock::now();
+  }
   void wait(const Exec&, void*) override {}
-  double milliseconds(void*, void*) override { return 0; }
+  double milliseconds(void* from, void* to) override {
+    const auto time = *static_cast<TimePoint*>(to) - *static_cast<TimePoint*>(from);
+    return std::chrono::duration<double, std::milli>(time).count();
+  }
   bool begin_recording(const Exec&) override { return false; }
   void abandon_recording(const Exec&) override {}
   void* end_recording(const Exec&) override { return nullptr; }
   void replay(const Exec&, void*) override { CPM_CHECK(false, "the CPU records nothing"); }
   void destroy_recording(void*) override {}
   int device_count() override { return 1; }
-  std::string device_name(int) override { return "cpu"; }
+  DeviceInfo device_info(int) override { return {.name = "cpu"}; }
 };
 
 }  // namespace

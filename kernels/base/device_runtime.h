@@ -9,6 +9,22 @@
 
 namespace kernels {
 
+/// What a device says of itself; 0 where it does not say (a CPU knows none of the numbers here).
+struct DeviceInfo {
+  std::string name;                 // "NVIDIA H100 ...", "vgpu ...", "cpu"
+  int major = 0, minor = 0;         // compute capability
+  int processors = 0;               // multiprocessors
+  size_t memory = 0, l2_cache = 0;  // bytes
+
+  /// Results of a virtual GPU are as good as a device's; its times mean nothing.
+  bool is_virtual() const { return name.rfind("vgpu", 0) == 0; }
+};
+
+/// Version 13.2 is 13020; 0: none (no driver, or a CPU).
+struct RuntimeVersions {
+  int runtime = 0, driver = 0;
+};
+
 class DeviceRuntime {
  public:
   virtual ~DeviceRuntime() = default;
@@ -36,7 +52,7 @@ class DeviceRuntime {
   virtual void destroy_stream(void* stream) = 0;
 
   /// A mark in a stream's work: record() sets it behind what exec's stream holds, wait() makes exec's stream
-  /// wait for it, milliseconds() is the time between two marks that have been reached (0 on the CPU).
+  /// wait for it, milliseconds() is the time between two marks that have been reached.
   virtual void* create_event(int device) = 0;
   virtual void destroy_event(void* event) = 0;
   virtual void record(const Exec& exec, void* event) = 0;
@@ -51,9 +67,10 @@ class DeviceRuntime {
   virtual void replay(const Exec& exec, void* recording) = 0;
   virtual void destroy_recording(void* recording) = 0;
 
-  /// Devices of the backend; their names ("NVIDIA H100 ...", "vgpu ...", "cpu").
+  virtual RuntimeVersions versions() { return {}; }
   virtual int device_count() = 0;
-  virtual std::string device_name(int device) = 0;
+  virtual std::string device_name(int device) { return device_info(device).name; }
+  virtual DeviceInfo device_info(int device) = 0;
 };
 
 /// The runtime of a backend; DeviceUnavailable where this build has none.

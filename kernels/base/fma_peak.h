@@ -5,8 +5,8 @@
 
 namespace kernels {
 
-/// GFLOP/s (an FMA counts two) of all threads of exec.threads in exec's instruction set, the best of a few
-/// short bursts.
+/// GFLOP/s (an FMA counts two), the best of a few short bursts: of all threads of exec.threads in exec's
+/// instruction set, or of a CUDA device's float units.
 double measure_fma_peak_gflops(const Exec& exec);
 
 }  // namespace kernels

@@ -39,6 +39,8 @@ struct ConvRow {
   /// Runs one direction. `mode` concerns dx and dw only; with Ignore nothing is written.
   void (*run)(const Exec& exec, const ConvProblem& problem, Direction direction,
               const ConvOperands<T>& operands, GradMode mode);
+  /// Floating-point operations that `run` executes, where an algorithm saves some; null: all 2 macs().
+  double (*executed_flops)(const Exec& exec, const ConvProblem& problem, Direction direction) = nullptr;
 };
 
 /// All rows for an element type, backend by backend, each best first; the last one of a backend is its

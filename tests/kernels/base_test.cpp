@@ -7,8 +7,12 @@
 #include <thread>
 
 #include "kernels/base/backend.h"
+#include "kernels/base/device_memory.h"
 #include "kernels/base/elementwise.h"
 #include "kernels/base/error.h"
+#include "kernels/base/event_timer.h"
+#include "kernels/base/fma_peak.h"
+#include "kernels/base/memory_peak.h"
 #include "tests/support/cpu_kernels.h"
 
 namespace {
@@ -199,4 +203,35 @@ TEST_CASE("base: element types") {
   const auto size = [](auto value) { return sizeof value; };
   CHECK(kernels::visit_dtype(kernels::DType::F32, size) == 4);
   CHECK(kernels::visit_dtype(kernels::DType::F64, size) == 8);
+}
+
+TEST_CASE("base: events of the CPU measure time") {
+  Cpu cpu(1);
+  kernels::EventTimer timer(cpu.exec);
+  const double slept = timer.time([] { std::this_thread::sleep_for(std::chrono::milliseconds(5)); });
+  CHECK(slept >= 0.005);
+  CHECK(kernels::best_seconds(cpu.exec, 3, [] {}) < slept);
+}
+
+TEST_CASE("base: device memory moves with its owner") {
+  Cpu cpu(1);
+  kernels::DeviceMemory a(cpu.exec, 100);
+  void* const data = a.data();
+  CHECK(reinterpret_cast<uintptr_t>(data) % 256 == 0);
+  kernels::DeviceMemory b(std::move(a));
+  CHECK(b.data() == data);
+  CHECK(b.bytes() == 100);
+  kernels::DeviceMemory c;
+  c = std::move(b);
+  CHECK(c.data() == data);
+}
+
+TEST_CASE("base: measured peaks are positive and in proportion") {
+  Cpu cpu(1);
+  cpu.exec.isa = kernels::best_isa();
+  CHECK(kernels::measure_fma_peak_gflops(cpu.exec) > 0);
+  const kernels::MemoryPeaks memory = kernels::measure_memory_peaks(cpu.exec);
+  CHECK(memory.copy > 0);
+  CHECK(memory.triad > memory.copy / 20);
+  CHECK(memory.triad < memory.copy * 20);
 }
