@@ -20,6 +20,7 @@ from support import BIN, SOURCE, picture, write_lsp  # noqa: E402
 SHORT = {
     "cpm-train": ["--steps", "2", "--set", "train.val_every=0", "--set", "model.width=0.03", "--set", "data.input=64",
                   "--batch", "2"],
+    "bench_conv": ["--seconds", "0"],
 }
 # Run elsewhere, because they are this very build: the file that runs them.
 WHOLE_PROJECT = {
@@ -46,8 +47,15 @@ def commands(page):
 
 
 def readers_folder(folder):
-    """What the pages take for granted: the repository's data, a photo, a Leeds folder of a few people."""
-    (folder / "data").symlink_to(SOURCE / "data")
+    """What the pages take for granted: the repository's data (convolutions at 8 x 8 pixels, for their time), a photo, a
+    Leeds folder of a few people."""
+    (folder / "data/shapes").mkdir(parents=True)
+    for part in (SOURCE / "data").iterdir():
+        if part.name != "shapes":
+            (folder / "data" / part.name).symlink_to(part)
+    for file in (SOURCE / "data/shapes").iterdir():
+        small = re.sub(r"(ih|oh)\d+", r"\g<1>8", file.read_text(encoding="utf-8"))
+        (folder / "data/shapes" / file.name).write_text(small, encoding="utf-8")
     (folder / "photo.jpg").write_bytes(picture(80, 100))
     write_lsp(folder / "lspet", people=6)
 
