@@ -4,17 +4,29 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
+#include "cpm/dataset/targets.h"
 #include "cpm/model.h"
 #include "kernels/base/device_runtime.h"
 
 namespace cpm {
 
+/// The people of a batch whose maps the device draws.
+struct PeopleToDraw {
+  kernels::TargetsProblem problem;
+  PackedPeople people;
+};
+
 /// A batch as tensors of the model's element type.
 struct BatchTensors {
   engine::Tensor image, center;
-  Targets targets;  // undefined tensors for inference
+  Targets targets;                             // undefined tensors for inference
+  std::shared_ptr<const PeopleToDraw> people;  // where centre and targets are not drawn yet; float only
 };
+
+/// The batch with tensors of the right shapes, but no memory to follow, in place of what is not drawn.
+BatchTensors with_shapes(const BatchTensors& batch);
 
 class StepInput {
  public:
@@ -27,9 +39,10 @@ class StepInput {
   /// The next step's input, in host memory; it may be changed when this returns. Waits only for the upload
   /// before it.
   void upload(const BatchTensors& host);
-  /// The last upload where the step reads it: same addresses from call to call while shapes stay. Queued in
-  /// exec's stream.
+  /// The last upload where the step reads it, maps drawn. Queued in exec's stream.
   const BatchTensors& take();
+  /// Changes when take()'s addresses do.
+  int64_t generation() const { return generation_; }
 
  private:
   struct Buffers;
@@ -37,6 +50,7 @@ class StepInput {
   kernels::Exec exec_;
   BatchTensors host_;  // what take() gives where nothing moves
   std::unique_ptr<Buffers> buffers_;
+  int64_t generation_ = 0;
 };
 
 }  // namespace cpm

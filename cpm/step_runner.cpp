@@ -2,8 +2,9 @@
 
 #include <array>
 #include <cmath>
-#include <cstring>
+#include <utility>
 
+#include "engine/ops/ops.h"
 #include "kernels/reduce/reduce.h"
 
 namespace cpm {
@@ -42,12 +43,20 @@ BatchTensors to_tensors(Batch batch, DType dtype) {
   t.targets.stage1 = tensor_of(std::move(batch.target_stage1), {n, maps, rows, cols}, dtype);
   t.targets.rest = tensor_of(std::move(batch.target_rest), {n, maps, rows, cols}, dtype);
   t.targets.mask = tensor_of(std::move(batch.mask), {n, maps}, dtype);
+  if (!batch.drawn) {
+    CPM_CHECK(dtype == DType::F32, "maps are drawn in float32");
+    auto people = std::make_shared<PeopleToDraw>();
+    people->problem = targets_problem(batch, batch.mask_missing);
+    people->people = std::move(batch.people);
+    t.people = std::move(people);
+  }
   return t;
 }
 
 /// What a step tells the host, written by copies at its end.
 struct StepRunner::Results {
   std::array<double, kMostStages> losses;
+  std::array<double, 2> plateau;  // of stage 1 and of the rest
   kernels::ArrayStats stats;
 };
 
@@ -77,7 +86,8 @@ void StepRunner::forget_recording() {
   runs_ = 0;
 }
 
-void StepRunner::prepare(const BatchTensors& batch, bool supervised, bool training) {
+void StepRunner::prepare(const BatchTensors& given, bool supervised, bool training) {
+  const BatchTensors batch = with_shapes(given);
   const Shape& shape = batch.image.shape();
   if (arena_ && shape == prepared_ && training == prepared_training_ && supervised == prepared_supervised_)
     return;
@@ -100,6 +110,7 @@ void StepRunner::prepare(const BatchTensors& batch, bool supervised, bool traini
 
 void StepRunner::forward_backward(const BatchTensors& batch, bool supervised) {
   engine::Context context{exec_, arena_.get(), &plan_};
+  if (batch.people) plateau(context, batch);
   engine::Tape tape(context);
   std::vector<engine::Variable> losses;
   {
@@ -123,6 +134,26 @@ void StepRunner::forward_backward(const BatchTensors& batch, bool supervised) {
   });
 }
 
+/// The loss of a stage that draws the background but no joint, for targets that the host never sees.
+void StepRunner::plateau(engine::Context& context, const BatchTensors& batch) {
+  engine::Tape tape(context, false);
+  const Shape& shape = batch.targets.rest.shape();
+  const Tensor nothing = context.allocate(shape, DType::F32);
+  if (!joint_maps_.defined() || joint_maps_.shape() != Shape({shape[0], shape[1]})) {
+    std::vector<float> joints(static_cast<size_t>(shape[0] * shape[1]), 1.0f);
+    for (size_t i = 0; i < joints.size(); ++i) joints[i] = (i + 1) % static_cast<size_t>(shape[1]) != 0;
+    joint_maps_ = Tensor::zeros({shape[0], shape[1]}, DType::F32, engine::Place(exec_));
+    engine::assign<float>(joint_maps_, joints);
+  }
+  if (!context.dry()) runtime_->zero(exec_, nothing.memory().get(), nothing.bytes());
+  const std::array<Tensor, 2> targets = {batch.targets.stage1, batch.targets.rest};
+  for (size_t i = 0; i < targets.size(); ++i) {
+    const auto loss = engine::ops::mse(tape, tape.constant(nothing), targets[i], joint_maps_);
+    if (!context.dry())
+      runtime_->copy(exec_, &results_->plateau[i], loss.value.data<double>(), sizeof(double));
+  }
+}
+
 void StepRunner::compute(const BatchTensors& batch, const StepKind& kind) {
   forward_backward(batch, kind.intermediate_supervision);
   if (kind.optimizer == nullptr) return;
@@ -138,6 +169,7 @@ void StepRunner::upload(const BatchTensors& batch) {
 void StepRunner::launch(const StepKind& kind) {
   const BatchTensors& batch = input_.take();
   prepare(batch, kind.intermediate_supervision, true);
+  if (std::exchange(generation_, input_.generation()) != generation_) forget_recording();
   if (kind.optimizer != recorded_optimizer_) {
     forget_recording();
     recorded_optimizer_ = kind.optimizer;
@@ -149,6 +181,7 @@ void StepRunner::launch(const StepKind& kind) {
   }
   if (kind.optimizer != nullptr) kind.optimizer->prepare(kind.lr, host_segments_.get());
   kind_ = kind;
+  drawn_here_ = batch.people != nullptr;
   ++runs_;
   // The first run loads the kernels, which a recording must not do on every driver.
   if (recording_ == nullptr && record_ && runs_ > 1 && runtime_->begin_recording(exec_)) {
@@ -171,6 +204,7 @@ StepResult StepRunner::wait() {
   result.stage_losses.assign(results_->losses.begin(), results_->losses.begin() + model_->stages());
   for (const double loss : result.stage_losses) result.loss += loss;
   if (!kind_.intermediate_supervision) result.loss = result.stage_losses.back();
+  if (drawn_here_) result.plateau.assign(results_->plateau.begin(), results_->plateau.end());
   result.grad_norm = std::sqrt(results_->stats.sum_squares);
   result.non_finite = results_->stats.non_finite;
   return result;

@@ -22,6 +22,9 @@ struct StepResult {
   double loss = 0;         // what is differentiated: the sum, or the last stage's alone
   double grad_norm = 0;    // L2 over all parameters
   int64_t non_finite = 0;  // gradient elements that are NaN or infinite
+  /// Where the device drew the maps: what stage 1 and every other stage would lose that drew the background
+  /// but no joint.
+  std::vector<double> plateau;
 };
 
 /// What launch() makes of a step: gradients, or with an optimiser an update too.
@@ -62,6 +65,7 @@ class StepRunner {
   struct Results;
 
   void forward_backward(const BatchTensors& batch, bool supervised);
+  void plateau(engine::Context& context, const BatchTensors& batch);
   void compute(const BatchTensors& batch, const StepKind& kind);
   void forget_recording();
 
@@ -79,7 +83,10 @@ class StepRunner {
   engine::Tensor stats_;                  // kernels::ArrayStats, where the step computes
   std::shared_ptr<void> host_segments_;   // the optimiser's, written before each launch ...
   engine::Tensor segments_;               // ... and copied here by the step
+  engine::Tensor joint_maps_;             // [n, k + 1]: 1 for joints, 0 for the background
   StepKind kind_;                         // of the step under way
+  bool drawn_here_ = false;               // its maps were drawn by the device
+  int64_t generation_ = 0;                // of the input that was recorded
   void* recording_ = nullptr;
   const engine::Optimizer* recorded_optimizer_ = nullptr;
   int64_t runs_ = 0, replays_ = 0;  // since the last change of shapes or optimiser; ever

@@ -97,7 +97,7 @@ void check_sizes(const Config& config, const NetworkConfig& network, const Devic
 
 }  // namespace
 
-TrainData open_train_data(const Config& config, Console* console) {
+TrainData open_train_data(const Config& config, bool draw, Console* console) {
   TrainData data;
   const DataSpec spec = parse_data_spec(config.data.train);
   if (spec.kind == DataSpec::Kind::Raw) {
@@ -135,6 +135,7 @@ TrainData open_train_data(const Config& config, Console* console) {
                                           .seed = static_cast<uint64_t>(config.train.seed),
                                           .flip = config.data.flip,
                                           .mask_missing = config.data.supervise_missing == "mask",
+                                          .draw = draw,
                                           .threads = static_cast<int>(config.data.loader_threads)});
   return data;
 }
@@ -159,9 +160,9 @@ std::string joined(const std::vector<std::string>& names, size_t most) {
 }  // namespace
 
 TrainNet open_train_net(const Config& config, const TrainData& data, const std::string& weights,
-                        Console* console) {
+                        Device device, Console* console) {
   TrainNet net;
-  net.device = open_device(config.train.device, config.train.threads);
+  net.device = std::move(device);
   const JointSchema& schema = data.source->schema();
   const NetworkConfig network = {
       .stages = static_cast<int>(config.model.stages),

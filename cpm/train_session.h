@@ -42,7 +42,7 @@ struct TrainData {
   std::string description, val_description;
 };
 
-TrainData open_train_data(const Config& config, Console* console);
+TrainData open_train_data(const Config& config, bool draw, Console* console);
 
 /// Network, optimiser and everything the step needs.
 struct TrainNet {
@@ -53,7 +53,7 @@ struct TrainNet {
 };
 
 TrainNet open_train_net(const Config& config, const TrainData& data, const std::string& weights,
-                        Console* console);
+                        Device device, Console* console);
 
 /// The run's own configuration with what may change on resume (steps, epochs, threads, checkpoint and
 /// validation intervals) taken from `asked`; Usage where another key was asked to differ.

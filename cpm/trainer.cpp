@@ -57,6 +57,13 @@ std::vector<double> batch_plateau(const Batch& batch, int stages) {
   return plateau;
 }
 
+/// One value a stage from those of stage 1 and the rest.
+std::vector<double> stage_plateau(const std::vector<double>& two, const Config& config) {
+  std::vector<double> plateau(static_cast<size_t>(config.model.stages), two[1]);
+  plateau[0] = two[0];
+  return plateau;
+}
+
 class Trainer {
  public:
   explicit Trainer(const TrainRequest& request) : request_(request), console_(request.quiet_stdout) {}
@@ -106,8 +113,11 @@ void Trainer::open() {
     config_ = merge_resumed(kept, config_);
   }
   config_.validate();
-  data_ = open_train_data(config_, &console_);
-  net_ = open_train_net(config_, data_, request_.resume ? "" : request_.weights.string(), &console_);
+  Device device = open_device(config_.train.device, config_.train.threads);
+  // A device draws the maps itself, from coordinates.
+  data_ = open_train_data(config_, device.exec.backend == kernels::Backend::Cpu, &console_);
+  net_ = open_train_net(config_, data_, request_.resume ? "" : request_.weights.string(), std::move(device),
+                        &console_);
   const int64_t batch = data_.source->batch_size();
   constexpr double kDefaultEpochs = 10;
   const double epochs = config_.train.epochs > 0 ? config_.train.epochs : kDefaultEpochs;
@@ -166,7 +176,7 @@ void Trainer::prepare() {
 /// Uploads the batch of `step`. Before the first step of this process it also prints the header.
 void Trainer::fetch(int64_t step) {
   Batch batch = first_batch_ ? *std::exchange(first_batch_, std::nullopt) : data_.source->next(step - 1);
-  plateau_ = batch_plateau(batch, static_cast<int>(config_.model.stages));
+  if (batch.drawn) plateau_ = batch_plateau(batch, static_cast<int>(config_.model.stages));
   const BatchTensors tensors = to_tensors(std::move(batch), engine::DType::F32);
   net_.runner->upload(tensors);
   if (step != first_step_ + 1) return;
@@ -290,7 +300,8 @@ void Trainer::loop() {
   if (first_step_ < total_) fetch(first_step_ + 1);
   for (int64_t step = first_step_ + 1; step <= total_; ++step) {
     const std::vector<double> plateau = plateau_;
-    record(make_step(step), plateau, step);
+    const StepResult result = make_step(step);
+    record(result, result.plateau.empty() ? plateau : stage_plateau(result.plateau, config_), step);
     constexpr double kHeartbeatSeconds = 5;
     if (seconds_since(heartbeat) > kHeartbeatSeconds) {
       dir_->write_status("running", step, total_);

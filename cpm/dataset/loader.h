@@ -26,6 +26,7 @@ struct Batch {
   std::vector<Crop> crops;           // one per image, empty for raw
   bool drawn = true;                 // else center, target_stage1, target_rest and mask are empty
   PackedPeople people;               // of a batch that is not drawn
+  bool mask_missing = false;         // what the mask of a batch that is not drawn says, see LoaderOptions
 };
 
 struct LoaderOptions {

@@ -94,6 +94,7 @@ void fill_sample(const Dataset& dataset, int64_t record, const Crop& crop, bool 
     CPM_CHECK(batch->people.centers.size() == place, "slot {} after {} samples", slot,
               batch->people.centers.size());
     batch->people.add(people, batch->joints, center);
+    batch->mask_missing = mask_missing;
   }
   batch->records[place] = record;
   batch->crops[place] = crop;
