@@ -3,7 +3,8 @@
 // array). Every element is read and written once, so the grid depends on the buffer's size alone and a step
 // is bound by memory: 12 bytes an element for SGD, 20 with momentum, 28 for Adam. Compiled without
 // contraction (CMakeLists.txt): the bits of the CPU.
-#include "kernels/base/cuda_elementwise.cuh"
+#include "kernels/base/cuda_launch.h"
+#include "kernels/base/cuda_pack.cuh"
 #include "kernels/optim/update.h"
 
 namespace kernels {
@@ -13,25 +14,19 @@ namespace {
 constexpr int kThreads = 256;
 constexpr int64_t kBlockElements = 4096;
 
-/// What one thread moves of an array at a time.
-template <int kCount>
-struct alignas(4 * kCount) Pack {
-  float x[kCount];
-};
-
-template <int kCount, class S, class... State>
+template <int kWidth, class S, class... State>
 __device__ void update_pack(const S& step, const float* g, State*... state) {
-  const auto run = [&](Pack<kCount> gradient, auto... packs) {
+  const auto run = [&](cuda::Pack<kWidth> gradient, auto... packs) {
 #pragma unroll
-    for (int k = 0; k < kCount; ++k) update(step, gradient.x[k], packs.x[k]...);
-    ((*reinterpret_cast<Pack<kCount>*>(state) = packs), ...);
+    for (int k = 0; k < kWidth; ++k) update(step, gradient.at[k], packs.at[k]...);
+    (cuda::store(state, packs), ...);
   };
-  run(*reinterpret_cast<const Pack<kCount>*>(g), *reinterpret_cast<Pack<kCount>*>(state)...);
+  run(cuda::load<kWidth>(g), cuda::load<kWidth>(state)...);
 }
 
 /// State: the arrays that are read and written, each [elements].
 template <class S, class... State>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 4)
     update_segments(int64_t elements, const S* segments, int64_t count, const float* g, State*... state) {
   __shared__ int64_t first;
   const int64_t begin = blockIdx.x * kBlockElements;
@@ -40,9 +35,9 @@ __global__ void __launch_bounds__(kThreads)
   const int64_t rest = elements - begin;
   const Segment range{begin, rest < kBlockElements ? rest : kBlockElements};
   for_segments(segments, count, first, range, [&](int64_t, const S& step, int64_t from, int64_t to) {
-    for (int64_t i = from + 4 * threadIdx.x; i < to; i += 4 * kThreads) {
-      if (i + 4 <= to) {
-        update_pack<4>(step, g + i, (state + i)...);
+    for (int64_t i = from + cuda::kWide * threadIdx.x; i < to; i += cuda::kWide * kThreads) {
+      if (i + cuda::kWide <= to) {
+        update_pack<cuda::kWide>(step, g + i, (state + i)...);
       } else {
         for (int64_t k = i; k < to; ++k) update_pack<1>(step, g + k, (state + k)...);
       }
@@ -55,8 +50,7 @@ void launch_update(const Exec& exec, const char* kernel, SegmentTable<S> table, 
                    const float* g, State*... state) {
   if (elements == 0 || table.count == 0) return;
   const cuda::Site site{kernel, {{"elements", elements}, {"segments", table.count}}};
-  cuda::require(cuda::aligned16(table.segments) && cuda::aligned16(g) && (cuda::aligned16(state) && ...),
-                "16-byte aligned arrays", site);
+  cuda::require(cuda::aligned16(table.segments, g, state...), "16-byte aligned arrays", site);
   cuda::launch(exec, site, cuda::blocks_for(elements, kBlockElements), kThreads, 0,
                update_segments<S, State...>, elements, table.segments, table.count, g, state...);
 }
