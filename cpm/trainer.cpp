@@ -151,7 +151,7 @@ void Trainer::prepare() {
     first_step_ = load_newest_checkpoint(dir_->path() / "ckpt", net_.model.get(), net_.optimizer.get(),
                                          [&](const std::string& text) { console_.warn(text); });
     saved_step_ = first_step_;
-    net_.runner->plan().follow(read_plan(*dir_));
+    net_.runner->plan().follow(read_plan(*dir_), [&](const std::string& text) { console_.warn(text); });
     console_.line(first_step_ > 0 ? fmt::format("resume    from the checkpoint of step {}", first_step_)
                                   : "resume    no checkpoint was written yet: starting again at step 1");
     // A run that began from other weights has a checkpoint of step 0, so this is one without any.

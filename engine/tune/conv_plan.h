@@ -1,9 +1,11 @@
 // Which convolution row runs for which problem and direction. By default the fixed rule of the kernel list
-// decides; a plan that was kept (in a run directory) is followed where it names a row that this build still
-// has.
+// decides; a plan that was kept (in a run directory) is followed where it names a row that can run here.
+// Where it cannot, the rule decides, and a warning says so.
 #pragma once
 
+#include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -26,8 +28,12 @@ class ConvPlan {
   const kernels::ConvRow<T>& choose(const kernels::Exec& exec, const std::string& layer,
                                     const kernels::ConvProblem& problem, kernels::Direction direction);
 
-  /// Key -> row name, as kept on disk; keys are key() below.
-  void follow(std::map<std::string, std::string> kept) { kept_ = std::move(kept); }
+  /// Key -> row name, as kept on disk; keys are key() below. `warn` is told, once a row and reason, of names
+  /// that cannot be followed.
+  void follow(std::map<std::string, std::string> kept, std::function<void(const std::string&)> warn) {
+    kept_ = std::move(kept);
+    warn_ = std::move(warn);
+  }
   std::map<std::string, std::string> chosen() const;
   const std::vector<PlannedConv>& lines() const { return lines_; }
 
@@ -36,6 +42,8 @@ class ConvPlan {
 
  private:
   std::map<std::string, std::string> kept_, chosen_;
+  std::function<void(const std::string&)> warn_;
+  std::set<std::string> warned_;
   std::vector<PlannedConv> lines_;
 };
 

@@ -35,6 +35,7 @@ struct Exec {
   void* stream = nullptr;  // the backend's stream; the CPU has none
   ThreadPool* threads = nullptr;
   Isa isa = Isa::Portable;
+  bool deterministic = true;  // the same bits from run to run; our own kernels always give them
   Workspace workspace = {};
 };
 

@@ -32,7 +32,8 @@ template <class T>
 struct ConvRow {
   const char* name;  // "backend.algorithm"
   Backend backend;
-  /// Empty: supported. Otherwise the reason, for the log and for tests. Looks at exec's backend and isa only.
+  /// Empty: supported. Otherwise the reason, for the log and for tests. Looks at exec's backend, device, isa
+  /// and deterministic only.
   std::string (*supports)(const Exec& exec, const ConvProblem& problem, Direction direction);
   /// Bytes of scratch that `run` needs in exec.workspace (64-byte aligned); independent of the thread count.
   size_t (*workspace)(const Exec& exec, const ConvProblem& problem, Direction direction);
@@ -41,10 +42,13 @@ struct ConvRow {
               const ConvOperands<T>& operands, GradMode mode);
   /// Floating-point operations that `run` executes, where an algorithm saves some; null: all 2 macs().
   double (*executed_flops)(const Exec& exec, const ConvProblem& problem, Direction direction) = nullptr;
+  /// The fixed rule passes it over: it runs where a kept plan or a flag names it (rows of vendors'
+  /// libraries).
+  bool by_name = false;
 };
 
-/// All rows for an element type, backend by backend, each best first; the last one of a backend is its
-/// readable reference and supports everything.
+/// All rows for an element type, backend by backend, each best first (behind what runs by name only); the
+/// last one of a backend is its readable reference and supports everything.
 template <class T>
 std::span<const ConvRow<T>> conv_rows();
 template <>
@@ -52,12 +56,13 @@ std::span<const ConvRow<float>> conv_rows<float>();
 template <>
 std::span<const ConvRow<double>> conv_rows<double>();
 
-/// The fixed rule: the first row of exec's backend that supports the problem. No clock, so runs are
-/// reproducible. DeviceUnavailable where this build has no rows of that backend and type.
+/// The fixed rule: the first row of exec's backend that supports the problem and need not be named. No clock,
+/// so runs are reproducible. DeviceUnavailable where this build has no rows of that backend and type.
 template <class T>
 const ConvRow<T>& choose_conv_row(const Exec& exec, const ConvProblem& problem, Direction direction) {
   for (const ConvRow<T>& row : conv_rows<T>()) {
-    if (row.backend == exec.backend && row.supports(exec, problem, direction).empty()) return row;
+    if (row.by_name || row.backend != exec.backend) continue;
+    if (row.supports(exec, problem, direction).empty()) return row;
   }
   no_backend("convolution", exec.backend);
 }

@@ -12,6 +12,10 @@ namespace {
 const ConvProblem kProblem{
     .N = 1, .C = 3, .H = 24, .W = 16, .K = 8, .R = 9, .S = 7, .pad_h = 4, .pad_w = 3, .stride = 1};
 
+void must_not_warn(const std::string& text) {
+  FAIL(text);
+}
+
 }  // namespace
 
 TEST_CASE("conv plan: by default the first row of the list that supports the problem") {
@@ -38,7 +42,7 @@ TEST_CASE("conv plan: keys name sizes, padding, stride and direction") {
 TEST_CASE("conv plan: a kept plan is followed for its problem and direction alone") {
   tests::Cpu cpu;
   ConvPlan plan;
-  plan.follow({{ConvPlan::key(kProblem, Direction::Fprop), "cpu.reference"}});
+  plan.follow({{ConvPlan::key(kProblem, Direction::Fprop), "cpu.reference"}}, must_not_warn);
   CHECK(plan.choose<float>(cpu.exec, "layer", kProblem, Direction::Fprop).name ==
         std::string("cpu.reference"));
   CHECK(plan.choose<float>(cpu.exec, "layer", kProblem, Direction::Dgrad).name == std::string("cpu.direct"));
@@ -47,21 +51,36 @@ TEST_CASE("conv plan: a kept plan is followed for its problem and direction alon
   CHECK(plan.choose<float>(cpu.exec, "layer", other, Direction::Fprop).name == std::string("cpu.direct"));
   // What was chosen is what a next run may follow.
   ConvPlan next;
-  next.follow(plan.chosen());
+  next.follow(plan.chosen(), must_not_warn);
   CHECK(next.choose<float>(cpu.exec, "layer", kProblem, Direction::Fprop).name ==
         std::string("cpu.reference"));
 }
 
-TEST_CASE("conv plan: a row that is unknown, or does not support the problem, falls to the rule") {
+TEST_CASE("conv plan: a row that cannot run falls to the rule, with one warning a row and reason") {
   tests::Cpu cpu;
   ConvPlan plan;
-  plan.follow({{ConvPlan::key(kProblem, Direction::Fprop), "cuda.someday"}});
-  CHECK(plan.choose<float>(cpu.exec, "layer", kProblem, Direction::Fprop).name == std::string("cpu.direct"));
+  std::vector<std::string> warnings;
+  const auto warn = [&](const std::string& text) { warnings.push_back(text); };
+  const auto chosen = [&](const std::string& layer, const ConvProblem& problem) {
+    return std::string(plan.choose<float>(cpu.exec, layer, problem, Direction::Fprop).name);
+  };
+  plan.follow({{ConvPlan::key(kProblem, Direction::Fprop), "cuda.someday"}}, warn);
+  for (const char* layer : {"conv1", "conv2"}) CHECK(chosen(layer, kProblem) == "cpu.direct");
   ConvProblem strided = kProblem;
   strided.stride = 2;  // cpu.direct runs at stride 1 only
-  plan.follow({{ConvPlan::key(strided, Direction::Fprop), "cpu.direct"}});
-  CHECK(plan.choose<float>(cpu.exec, "layer", strided, Direction::Fprop).name ==
-        std::string("cpu.reference"));
+  plan.follow({{ConvPlan::key(strided, Direction::Fprop), "cpu.direct"}}, warn);
+  CHECK(chosen("conv3", strided) == "cpu.reference");
+  plan.follow({{ConvPlan::key(kProblem, Direction::Fprop), "cudnn.best"}}, warn);
+  CHECK(chosen("conv4", kProblem) == "cpu.direct");
+  CHECK(
+      warnings ==
+      std::vector<std::string>{
+          "the plan names cuda.someday, which cannot run conv1 fprop: this build has no such row; cpu.direct "
+          "runs instead",
+          "the plan names cpu.direct, which cannot run conv3 fprop: stride 2, only stride 1 is done; "
+          "cpu.reference runs instead",
+          "the plan names cudnn.best, which cannot run conv4 fprop: it needs device cuda; cpu.direct runs "
+          "instead"});
 }
 
 TEST_CASE("conv plan: one line per layer, problem and direction, and the text shows all") {

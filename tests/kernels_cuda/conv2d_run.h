@@ -2,6 +2,7 @@
 #pragma once
 
 #include <limits>
+#include <optional>
 
 #include "tests/support/conv2d_cases.h"
 #include "tests/support/cuda_device.h"
@@ -31,9 +32,10 @@ struct DeviceConvData {
 };
 
 /// Runs a row with guard bands round the output and a workspace of exactly the size it asks for, both NaN
-/// before; checks the bands and returns the output. run.exec is not used.
+/// before; checks the bands and returns the output. run.exec is not used. `shared`, if given, is the
+/// workspace, of that size, and its bands are the caller's to check: for rows that ask for megabytes.
 inline std::vector<float> device_run(CudaDevice& cuda, const kernels::ConvRow<float>& row, const ConvRun& run,
-                                     DeviceConvData& data) {
+                                     DeviceConvData& data, DeviceBuffer<unsigned char>* shared = nullptr) {
   using kernels::Direction;
   const kernels::ConvProblem& c = data.host.problem;
   const size_t offset = data.offset;
@@ -43,7 +45,8 @@ inline std::vector<float> device_run(CudaDevice& cuda, const kernels::ConvRow<fl
   const GuardedBuffer<float> poison(fprop ? static_cast<size_t>(c.y_size()) : old.size());
   DeviceBuffer<float> out(cuda, shifted(add ? old : poison.values(), offset));
   const size_t bytes = row.workspace(cuda.exec, c, run.direction);
-  DeviceBuffer<unsigned char> scratch(cuda, bytes);
+  std::optional<DeviceBuffer<unsigned char>> own;
+  DeviceBuffer<unsigned char>& scratch = shared != nullptr ? *shared : own.emplace(cuda, bytes);
 
   kernels::Exec exec = cuda.exec;
   exec.workspace = {.data = scratch.data(), .bytes = bytes};
@@ -58,7 +61,7 @@ inline std::vector<float> device_run(CudaDevice& cuda, const kernels::ConvRow<fl
 
   const GuardedBuffer<float> got = out.fetch();
   CHECK(got.guards_intact());
-  CHECK(scratch.fetch().guards_intact());
+  if (own) CHECK(own->fetch().guards_intact());
   const GuardedBuffer<float> values(std::vector<float>(got.begin() + offset, got.end()));
   if (!fprop && run.mode == kernels::GradMode::Ignore) {
     CHECK(values.untouched());

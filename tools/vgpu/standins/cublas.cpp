@@ -51,7 +51,7 @@ struct Operand {
 
 }  // namespace
 
-STANDIN_EXPORT const char* cublasGetStatusString(cublasStatus_t status) {
+STANDIN_EXPORT const char* cublasGetStatusName(cublasStatus_t status) {
   switch (status) {
     case CUBLAS_STATUS_SUCCESS:
       return "CUBLAS_STATUS_SUCCESS";
