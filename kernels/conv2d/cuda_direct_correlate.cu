@@ -58,20 +58,22 @@ __device__ int pixel_row(int lane, bool square) {
 }
 
 /// Starts the copies of rows first, first + step, ... of the input tile of one channel; zeros outside the
-/// image.
+/// image, where nothing is read.
 template <int S>
 __device__ void copy_rows(const Job& job, const Place& at, const float* plane, float* to, int first,
                           int step) {
   const int width = (job.tile_cols + S - 1 + 3) / 4 * 4;
   const int rows = 8 / job.k_warps * (256 / job.tile_cols) + job.R - 1;
+#pragma unroll 1
   for (int row = first; row < rows; row += step) {
     const int h = at.p - job.pad_h + row;
     const bool row_inside = h >= 0 && h < job.H;
     const float* from = plane + int64_t{h} * job.W;
+#pragma unroll 1
     for (int col = threadIdx.x % 32; col < width; col += 32) {
       const int w = at.q - job.pad_w + col;
       const bool inside = row_inside && w >= 0 && w < job.W;
-      __pipeline_memcpy_async(to + row * job.pitch + col, inside ? from + w : job.in, 4, inside ? 0 : 4);
+      __pipeline_memcpy_async(to + row * job.pitch + col, from + w, 4, inside ? 0 : 4);
     }
   }
 }

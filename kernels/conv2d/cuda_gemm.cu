@@ -42,17 +42,23 @@ struct Job {
   bool add, relu, vectors;  // vectors: rows of out are aligned to 16 bytes
 };
 
-/// Starts the copy of one slice of a factor: kTile x kDepth, zeros outside `count` and `depth`.
+/// Starts the copy of one slice of a factor: kTile x kDepth, zeros outside `count` and `depth`, where nothing
+/// is read.
 template <int kTile, bool kTurned>
 __device__ void copy_slice(const Factor& t, int image, int first, int count, int d, int depth, float* to) {
-  constexpr int kAcross = kTurned ? kTile : kDepth;  // threads that read neighbours
-  const float* from = t.data + image * t.image;
-  for (int element = threadIdx.x; element < kTile * kDepth; element += kThreads) {
-    const int i = kTurned ? element % kAcross : element / kAcross;
-    const int j = kTurned ? element / kAcross : element % kAcross;
-    const bool inside = first + i < count && d + j < depth;
-    const int64_t at = kTurned ? (d + j) * t.row + first + i : (first + i) * t.row + d + j;
-    __pipeline_memcpy_async(to + j * (kTile + 4) + i, inside ? from + at : t.data, 4, inside ? 0 : 4);
+  constexpr int kNeighbours = kTurned ? kTile : kDepth;  // of the factor's memory
+  constexpr int kStep = kThreads / kNeighbours;          // across
+  const int along = threadIdx.x % kNeighbours, across = threadIdx.x / kNeighbours;
+  const bool along_inside = kTurned ? first + along < count : d + along < depth;
+  const int left = (kTurned ? depth - d : count - first) - across;
+  const float* from =
+      t.data + image * t.image + ((kTurned ? d : first) + across) * t.row + (kTurned ? first : d) + along;
+  to += kTurned ? across * (kTile + 4) + along : along * (kTile + 4) + across;
+#pragma unroll
+  for (int i = 0; i < kTile * kDepth / kThreads; ++i) {
+    __pipeline_memcpy_async(to, from, 4, along_inside && i * kStep < left ? 0 : 4);
+    from += kStep * t.row;
+    to += kTurned ? kStep * (kTile + 4) : kStep;
   }
 }
 
@@ -94,7 +100,7 @@ __device__ void store_four(const Job& job, const float* sum, float bias, float* 
 }
 
 template <bool kTurnedA, bool kTurnedB>
-__global__ void __launch_bounds__(kThreads, 4) conv_gemm(Job job) {
+__global__ void __launch_bounds__(kThreads, 3) conv_gemm(Job job) {
   __shared__ alignas(16) float a[2][kDepth * kPitchM];
   __shared__ alignas(16) float b[2][kDepth * kPitchN];
   uint32_t block = blockIdx.x;
@@ -106,23 +112,27 @@ __global__ void __launch_bounds__(kThreads, 4) conv_gemm(Job job) {
     return static_cast<int>(int64_t{part} * job.slices / job.parts);
   };
   const int begin = slice_of(blockIdx.y), end = slice_of(blockIdx.y + 1);
-  const int image_slices = job.slices / job.images;
-  const auto copy = [&](int slice) {
-    const int image = batch + slice / image_slices;
-    const int d = slice % image_slices * kDepth;
-    copy_slice<kTileM, kTurnedA>(job.a, image, m, job.M, d, job.depth, a[(slice - begin) % 2]);
-    copy_slice<kTileN, kTurnedB>(job.b, image, n, job.N, d, job.depth, b[(slice - begin) % 2]);
+  int image = batch + begin / (job.slices / job.images);  // of the next slice, and its depth
+  int d = begin % (job.slices / job.images) * kDepth;
+  const auto copy = [&](int buffer) {
+    copy_slice<kTileM, kTurnedA>(job.a, image, m, job.M, d, job.depth, a[buffer]);
+    copy_slice<kTileN, kTurnedB>(job.b, image, n, job.N, d, job.depth, b[buffer]);
+    d += kDepth;
+    if (d >= job.depth) {
+      d = 0;
+      ++image;
+    }
   };
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
   const int lane_m = warp / 2 * 32 + lane / 8 * 4, lane_n = warp % 2 * 64 + lane % 8 * 4;
 
   float sum[8][8] = {};
-  copy(begin);
+  copy(0);
   __pipeline_commit();
   for (int slice = begin; slice < end; ++slice) {
     __pipeline_wait_prior(0);
     __syncthreads();
-    if (slice + 1 < end) copy(slice + 1);
+    if (slice + 1 < end) copy((slice + 1 - begin) % 2);
     __pipeline_commit();
     multiply_slice(a[(slice - begin) % 2] + lane_m, b[(slice - begin) % 2] + lane_n, sum);
   }
@@ -152,7 +162,7 @@ struct Plan {
   }
 };
 
-/// Parts as make a full grid at four blocks an SM, of at least 8 slices each.
+/// As many parts as make two full grids, of at least 8 slices each.
 Plan make_plan(const ConvProblem& c, Direction direction) {
   const auto size = [](int64_t value) { return static_cast<int>(value); };
   const bool fprop = direction == Direction::Fprop, wgrad = direction == Direction::Wgrad;
