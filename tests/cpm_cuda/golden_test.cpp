@@ -3,7 +3,7 @@
 
 #include "tests/support/cuda_device.h"
 
-TEST_CASE("cuda golden two_stages_48x80") {
+TEST_CASE("cuda golden two_stages_48x80", "[unchecked]") {
   tests::CudaDevice cuda;
   tests::golden::check_golden("two_stages_48x80", engine::DType::F32, tests::golden::kSmall, cuda.exec);
 }

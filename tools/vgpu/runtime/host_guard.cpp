@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "core/device_memory.h"
 #include "core/report.h"
@@ -37,7 +38,6 @@ struct Guards {
   std::vector<std::shared_ptr<Operation>> kernels;  // that the host has not synchronised with
   std::vector<HostAccess> accesses;
   int open = 0;
-  bool installed = false;
   struct sigaction previous {};
 };
 
@@ -137,7 +137,9 @@ void on_fault(int signal, siginfo_t* info, void* context) {
     Guard guard;
     if (handle(address, write)) return;
   }
-  const struct sigaction& previous = guards().previous;
+  // Only once: a handler that ends by raising the signal again must not come back here and to itself.
+  struct sigaction previous {};
+  std::swap(previous, guards().previous);
   if ((previous.sa_flags & SA_SIGINFO) != 0 && previous.sa_sigaction != nullptr) {
     previous.sa_sigaction(signal, info, context);
   } else if (previous.sa_handler != SIG_DFL && previous.sa_handler != SIG_IGN) {
@@ -147,11 +149,13 @@ void on_fault(int signal, siginfo_t* info, void* context) {
   }
 }
 
+/// On top of whatever handler is there now: a test framework installs one for each of its tests.
 void install() {
   Guards& all = guards();
-  if (all.installed) return;
-  all.installed = true;
   struct sigaction action {};
+  sigaction(SIGSEGV, nullptr, &action);
+  if ((action.sa_flags & SA_SIGINFO) != 0 && action.sa_sigaction == on_fault) return;
+  action = {};
   action.sa_sigaction = on_fault;
   action.sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK;
   sigemptyset(&action.sa_mask);
