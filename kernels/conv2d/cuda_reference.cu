@@ -69,7 +69,10 @@ __device__ int output_index(int h, int pad, int r, int stride, int count) {
   return scaled < 0 || scaled % stride != 0 || scaled / stride >= count ? -1 : scaled / stride;
 }
 
-__global__ void __launch_bounds__(kThreads) conv_reference_dgrad(Sizes c, ConvOperands<float> t, bool add) {
+// For sm_80 ptxas would spill three registers rather than take more than 32, were it not told that 8 blocks
+// an SM suffice.
+__global__ void __launch_bounds__(kThreads, 8)
+    conv_reference_dgrad(Sizes c, ConvOperands<float> t, bool add) {
   const int64_t i = thread_index();
   if (i >= int64_t{c.N} * c.C * c.H * c.W) return;
   const auto [n, channel, h, w] = Position(i, c.C, c.H, c.W);
