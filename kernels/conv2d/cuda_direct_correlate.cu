@@ -9,6 +9,7 @@
 
 #include "kernels/base/cuda_launch.h"
 #include "kernels/conv2d/cuda_direct.h"
+#include "kernels/conv2d/cuda_direct_copy.cuh"
 
 namespace kernels::cuda {
 
@@ -68,12 +69,12 @@ __device__ void copy_rows(const Job& job, const Place& at, const float* plane, f
   for (int row = first; row < rows; row += step) {
     const int h = at.p - job.pad_h + row;
     const bool row_inside = h >= 0 && h < job.H;
-    const float* from = plane + int64_t{h} * job.W;
+    const float* from = plane + int64_t{h} * job.W + at.q - job.pad_w;
 #pragma unroll 1
-    for (int col = threadIdx.x % 32; col < width; col += 32) {
+    for (int col = first_column(from, width); col < width; col += 32) {
       const int w = at.q - job.pad_w + col;
       const bool inside = row_inside && w >= 0 && w < job.W;
-      __pipeline_memcpy_async(to + row * job.pitch + col, from + w, 4, inside ? 0 : 4);
+      if (col >= 0) __pipeline_memcpy_async(to + row * job.pitch + col, from + col, 4, inside ? 0 : 4);
     }
   }
 }
@@ -108,19 +109,19 @@ __device__ void multiply_row(const float* in, const float* weights, int tile_k,
   }
 }
 
-/// Stores one channel of a warp's tile, laid out in `tile`, whole rows at a time.
+/// Stores one channel of a warp's tile, laid out in `tile`, whole rows at a time; of a square one two, 4
+/// apart, which lie in different banks.
 __device__ void store_channel(const Job& job, const float* tile, int64_t plane, int k, int p, int q) {
   const int lane = threadIdx.x % 32;
   const bool square = job.tile_cols == 16;
-  const int rows = square ? 2 : 1;  // at a time
   const int pitch = square ? kSquareStorePitch : kStorePitch;
-  const int row = square ? lane / 16 : 0, col = square ? lane % 16 : lane;
+  const int row = square ? lane / 16 * 4 : 0, col = square ? lane % 16 : lane;
   if (q + col >= job.Q) return;
   const float bias = job.bias == nullptr ? 0.0f : job.bias[k];
   float* to = job.out + plane * job.P * job.Q + q + col;
   for (int i = 0; i < 8; ++i) {
-    const int r = i * rows + row;
-    if (p + r >= job.P) break;
+    const int r = row + (square ? i / 4 * 8 + i % 4 : i);
+    if (p + r >= job.P) continue;
     float& out = to[int64_t{p + r} * job.Q];
     float value = tile[r * pitch + col] + bias;
     if (job.add) value += out;
@@ -172,16 +173,19 @@ __global__ void __launch_bounds__(kThreads, 2) conv_direct_correlate(Job job) {
   }
 
   __syncthreads();
-  float* const out_tile = tiles + warp * kStoreFloats;
-  const int at_store = row * (square ? kSquareStorePitch : kStorePitch) + group * kThreadPixels;
+  float4* const out_tile = shared + warp * kStoreFloats / 4;
+  const int at_store = (row * (square ? kSquareStorePitch : kStorePitch) + group * kThreadPixels) / 4;
   job.out += part * job.part_floats;
 #pragma unroll
   for (int i = 0; i < kThreadK; ++i) {
     const int k = at.k + k_warp * kThreadK + i;
-    *reinterpret_cast<float4*>(out_tile + at_store) = *reinterpret_cast<float4*>(sum[i]);
-    *reinterpret_cast<float4*>(out_tile + at_store + 4) = *reinterpret_cast<float4*>(sum[i] + 4);
+    out_tile[at_store] = {sum[i][0], sum[i][1], sum[i][2], sum[i][3]};
+    out_tile[at_store + 1] = {sum[i][4], sum[i][5], sum[i][6], sum[i][7]};
     __syncwarp();
-    if (k < job.K) store_channel(job, out_tile, at.n * job.K + k, k, at.p + first_row, at.q);
+    if (k < job.K) {
+      store_channel(job, reinterpret_cast<const float*>(out_tile), at.n * job.K + k, k, at.p + first_row,
+                    at.q);
+    }
     __syncwarp();
   }
 }

@@ -12,6 +12,7 @@
 
 #include "kernels/base/cuda_launch.h"
 #include "kernels/conv2d/cuda_direct.h"
+#include "kernels/conv2d/cuda_direct_copy.cuh"
 
 namespace kernels::cuda {
 
@@ -47,13 +48,12 @@ __device__ Place place_of(const Job& job) {
 }
 
 /// Starts the copy of one row of a plane of `height` x `width`, zeros outside it, into `count` floats.
-__device__ void copy_row(const float* plane, int height, int width, int row, int col, int count, float* to,
-                         const float* somewhere) {
+__device__ void copy_row(const float* plane, int height, int width, int row, int col, int count, float* to) {
   const bool row_inside = row >= 0 && row < height;
   const float* from = plane + int64_t{row} * width + col;
-  for (int i = threadIdx.x % 32; i < count; i += 32) {
+  for (int i = first_column(from, count); i < count; i += 32) {
     const bool inside = row_inside && col + i >= 0 && col + i < width;
-    __pipeline_memcpy_async(to + i, inside ? from + i : somewhere, 4, inside ? 0 : 4);
+    if (i >= 0) __pipeline_memcpy_async(to + i, from + i, 4, inside ? 0 : 4);
   }
 }
 
@@ -70,14 +70,14 @@ __device__ void copy_piece(const Job& job, const Place& at, int64_t piece, float
   for (int i = warp; i < job.k_warps * kThreadK * kRows; i += kWarps) {
     const int k = i / kRows;
     copy_row(dy + k * dy_plane, at.k + k < job.K ? job.P : 0, job.Q, p + i % kRows, q, job.segment,
-             to + i * job.segment, job.dy);
+             to + i * job.segment);
   }
   const float* x = job.x + (n * job.C + at.first_channel) * x_plane;
   const int rows = job.R + kRows - 1, width = job.segment - 4 + kWindow;
   int channel = warp / rows, row = warp % rows;
   for (int i = warp; i < at.channels * rows; i += kWarps) {
     copy_row(x + channel * x_plane, job.H, job.W, p - job.pad_h + row, q - job.pad_w, width,
-             to + job.dy_floats + channel * job.plane + row * job.pitch, job.x);
+             to + job.dy_floats + channel * job.plane + row * job.pitch);
     row += kWarps;
     while (row >= rows) {
       row -= rows;
