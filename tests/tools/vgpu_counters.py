@@ -21,6 +21,9 @@ PROGRAM = BIN.parent / "tests/kernels_cuda_tests"
 LIBRARY = BIN.parent / "vgpu"
 SECTOR = 32  # bytes
 FLOAT = 4  # bytes
+# An access to shared memory in PTX: cp.async's width in bytes, or the floats of a vector.
+ASYNC_COPY = re.compile(r"cp\.async\.c[ag]\.shared\.global .*?\], (\d+)")
+SHARED_ACCESS = re.compile(r"(?:ld|st)\.shared(?:\.v(\d))?")
 
 
 def skip_reason():
@@ -94,6 +97,38 @@ class Counters:
     @property
     def shared_passes_per_store(self):
         return quotient(self.sums["shared.store_passes"], self.sums["shared.store_requests"])
+
+    def sectors_per_copy(self, width):
+        """Of the asynchronous copies of `width` bytes a lane that read global memory, not of those that write zeros."""
+        found = [i for i in self.instructions() if i["sectors"] and (copy := ASYNC_COPY.match(i["text"])) and int(copy[1]) == width]
+        return quotient(sum(i["sectors"] for i in found), sum(i["executed"] for i in found))
+
+    @property
+    def sectors_per_4_byte_copy(self):
+        """4 is perfect for a full warp."""
+        return self.sectors_per_copy(4)
+
+    @property
+    def sectors_per_16_byte_copy(self):
+        """16 is perfect for a full warp."""
+        return self.sectors_per_copy(16)
+
+    @property
+    def bank_conflicts(self):
+        """Passes over shared memory beyond those that accesses of their width need, one a word; by instruction, so that
+        one which needs fewer (lanes that share an address) hides no other's."""
+        conflicts = 0
+        for i in self.instructions():
+            words = 0
+            if copy := ASYNC_COPY.match(i["text"]):
+                words = int(copy[1]) // FLOAT
+            elif access := SHARED_ACCESS.match(i["text"]):
+                words = int(access[1] or 1)
+            conflicts += max(0, i["passes"] - words * i["executed"]) if words else 0
+        return conflicts
+
+    def instructions(self):
+        return (instruction for kernel in self.kernels for instruction in kernel["instructions"])
 
     @property
     def lanes_per_instruction(self):
