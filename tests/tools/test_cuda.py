@@ -9,7 +9,7 @@ from support import (BIN, LIMIT, TINY, Case, Result, command, main, raw_tensors,
 
 VGPU = BIN.parent / "vgpu"
 STEPS = 10
-TRAINING = ("--data", "synthetic:40", "--steps", STEPS, "--seed", 3, "--set", "optim.lr=0.001", *TINY)
+TRAINING = ("--data", "synthetic:40", "--steps", STEPS, "--seed", 3, *TINY)
 
 
 def run_cuda(program, *arguments, **environment):

@@ -32,7 +32,7 @@ def executed(program):
         file = pathlib.Path(folder) / "counters.json"
         environment = {**os.environ, "LD_LIBRARY_PATH": str(BUILD / "vgpu"), "VGPU_COUNT": str(file)}
         subprocess.run([str(program)], env=environment, capture_output=True, timeout=LIMIT, check=True)
-        return {kernel["symbol"] for kernel in json.loads(file.read_text(encoding="utf-8"))["kernels"]}
+        return {kernel["mangled"] for kernel in json.loads(file.read_text(encoding="utf-8"))["kernels"]}
 
 
 class Executed(unittest.TestCase):
