@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
-"""Compiles every CUDA kernel (kernels/*/cuda*.cu) to machine code and fails where ptxas spills registers; where nvdisasm is
-found, also where too little of the loop that computes in a convolution kernel is multiply-adds.
+"""Compiles the CUDA kernels (kernels/*/cuda*.cu) to machine code and checks it:
+spills          ptxas spills no register of any kernel
+multiply_adds   the loop that computes in a convolution kernel is multiply-adds for the most part; needs nvdisasm
 
 The loop is the smallest one that holds half of a kernel's FFMA instructions, less loops inside it without any (copies into
 shared memory, which run in few of its rounds); its share counts the rest as it stands.
 
-usage: tools/sass_check.py [--all] [--jobs N]   (sm_80, 90, 120; --all: sm_75, 80, 86, 89, 90, 100, 120)
+usage: tools/sass_check.py [--check spills|multiply_adds] [--all] [--jobs N]
+(sm_80, 90, 120; --all: sm_75, 80, 86, 89, 90, 100, 120. Without --check both; multiply_adds is left out, and that said, where
+there is no nvdisasm.) Exits with 1 on findings, 77 where what was asked for cannot be checked.
 nvdisasm is looked for in PATH, beside nvcc, and among Python's packages (pip install nvidia-cuda-nvdisasm).
 """
 
@@ -22,7 +25,7 @@ import tempfile
 SOURCE = pathlib.Path(__file__).resolve().parent.parent
 SHORT, ALL = (80, 90, 120), (75, 80, 86, 89, 90, 100, 120)
 LEAST_SHARE = 0.75
-COMPUTES = re.compile(r"conv_(direct_correlate|direct_wgrad|gemm)")
+COMPUTES = re.compile(r"\bconv_(direct_correlate|direct_wgrad|gemm)\b")
 
 ENTRY = re.compile(r"Compiling entry function '(\w+)'")
 SPILLS = re.compile(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads")
@@ -36,6 +39,13 @@ def find_nvdisasm(nvcc):
     places = [pathlib.Path(nvcc).resolve().parent]
     places += sorted(found for folder in sys.path if folder for found in pathlib.Path(folder).glob("nvidia/*/bin"))
     return shutil.which("nvdisasm") or shutil.which("nvdisasm", path=os.pathsep.join(map(str, places)))
+
+
+def readable(mangled):
+    """{symbol: name without namespaces and arguments}, as conv_direct_wgrad<9>."""
+    names = subprocess.run(["c++filt"], input="\n".join(mangled), capture_output=True, text=True, check=True).stdout
+    return {symbol: re.sub(r"\(anonymous namespace\)::|\b(kernels|cuda)::|^void ", "", name).split("(")[0]
+            for symbol, name in zip(mangled, names.splitlines())}
 
 
 def parse_ptxas(text):
@@ -84,48 +94,70 @@ def computing_loop(instructions, labels):
     return sum(ffma[i] for i in best), len(set(best) - copies)
 
 
-def check_file(nvcc, nvdisasm, source, arch):
-    """(findings, lines of figures) of one source for one architecture."""
-    findings, figures = [], []
+def compiled(nvcc, nvdisasm, source, arch):
+    """({kernel: numbers of ptxas}, {kernel: instructions and labels}) of a source; the second empty without nvdisasm."""
     with tempfile.TemporaryDirectory(prefix="cpm-sass-") as folder:
         cubin = pathlib.Path(folder) / "kernels.cubin"
         command = [nvcc, "-std=c++20", "-O3", f"-I{SOURCE}", "-cubin", f"-arch=sm_{arch}", "-Xptxas", "-v",
                    str(source), "-o", str(cubin)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
-        name = f"{source.relative_to(SOURCE)} sm_{arch}"
         if done.returncode != 0:
-            return [f"{name}: does not compile\n{done.stderr}"], []
-        kernels = parse_ptxas(done.stderr)
+            raise RuntimeError(f"does not compile\n{done.stderr}")
         sass = {}
-        if nvdisasm and any(COMPUTES.search(kernel) for kernel in kernels):
+        if nvdisasm:
             sass = parse_sass(subprocess.run([nvdisasm, "-c", str(cubin)], capture_output=True, text=True, check=True).stdout)
+        return parse_ptxas(done.stderr), sass
+
+
+def check_file(nvcc, nvdisasm, source, arch):
+    """(findings, lines of figures) of one source for one architecture; without nvdisasm of spills alone."""
+    findings, figures = [], []
+    place = f"{source.relative_to(SOURCE)} sm_{arch}"
+    try:
+        kernels, sass = compiled(nvcc, nvdisasm if has_loops(source) else None, source, arch)
+    except RuntimeError as error:
+        return [f"{place}: {error}"], []
+    names = readable(list(kernels))
     for kernel, numbers in kernels.items():
-        if numbers.get("stores", 0) or numbers.get("loads", 0):
-            findings.append(f"{name}: {kernel} spills: {numbers}")
-        if not COMPUTES.search(kernel):
-            continue
-        loop = computing_loop(*sass[kernel]) if kernel in sass else None
-        share = loop[0] / loop[1] if loop else 0.0
-        if sass and share < LEAST_SHARE:
-            findings.append(f"{name}: {kernel}: {100 * share:.0f} % of its loop are multiply-adds: {loop}")
-        text = f", FFMA {loop[0]} of {loop[1]} = {100 * share:.1f} %" if loop else ""
-        figures.append(f"{name}: {kernel}: {numbers['registers']} registers{text}")
+        name = f"{place}: {names[kernel]}"
+        spilled = numbers.get("stores", 0) + numbers.get("loads", 0)
+        if spilled:
+            findings.append(f"{name} spills: {numbers}")
+        text = f"{numbers['registers']} registers, {spilled} bytes spilled"
+        if kernel in sass and COMPUTES.search(names[kernel]):
+            loop = computing_loop(*sass[kernel]) or (0, 1)
+            share = loop[0] / loop[1]
+            text += f", {loop[0]} of {loop[1]} instructions multiply-adds: {100 * share:.1f} %"
+            if share < LEAST_SHARE:
+                findings.append(f"{name}: {100 * share:.1f} % of its loop are multiply-adds: {loop}")
+        figures.append(f"{name}: {text}")
     return findings, figures
+
+
+def has_loops(source):
+    return bool(COMPUTES.search(source.read_text(encoding="utf-8")))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", choices=("spills", "multiply_adds"))
     parser.add_argument("--all", action="store_true", help="every architecture that the kernels are meant for")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--nvcc", default=shutil.which("nvcc") or shutil.which("/usr/local/cuda/bin/nvcc"))
     options = parser.parse_args()
-    nvcc = shutil.which("nvcc") or shutil.which("/usr/local/cuda/bin/nvcc")
-    if nvcc is None:
+    if options.nvcc is None:
         print("SKIPPED: no nvcc")
         return 77
-    nvdisasm = find_nvdisasm(nvcc)
-    print(f"nvdisasm: {nvdisasm or 'not found: spills are checked, shares of multiply-adds are not'}", flush=True)
+    nvdisasm = find_nvdisasm(options.nvcc) if options.check != "spills" else None
+    if options.check == "multiply_adds" and nvdisasm is None:
+        print("SKIPPED: no nvdisasm (pip install nvidia-cuda-nvdisasm)")
+        return 77
+    if options.check is None and nvdisasm is None:
+        print("no nvdisasm: spills are checked, multiply-adds are not", flush=True)
     sources = sorted(SOURCE.glob("kernels/*/cuda*.cu"))
-    work = [(nvcc, nvdisasm, source, arch) for source in sources for arch in (ALL if options.all else SHORT)]
+    if options.check == "multiply_adds":
+        sources = [source for source in sources if has_loops(source)]
+    work = [(options.nvcc, nvdisasm, source, arch) for source in sources for arch in (ALL if options.all else SHORT)]
     findings = []
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         for found, figures in pool.map(lambda item: check_file(*item), work):
