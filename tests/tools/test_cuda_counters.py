@@ -1,4 +1,5 @@
-"""What CUDA kernels cost, counted on the virtual GPU: the tables of cuda_counters_<op>.py (see vgpu_counters.py)."""
+"""What CUDA kernels cost, counted on the virtual GPU: the tables of cuda_counters_<op>.py (see vgpu_counters.py).
+With `--figures OP` the counts of one table are printed, and nothing is tested."""
 
 import importlib
 import sys
@@ -25,4 +26,8 @@ if __name__ == "__main__":
     if reason:
         print(f"SKIPPED: {reason}")
         sys.exit(77)
-    unittest.main()
+    if sys.argv[1:2] == ["--figures"]:
+        for row in importlib.import_module(f"cuda_counters_{sys.argv[2]}").TABLE:
+            print(row.figures())
+    else:
+        unittest.main()

@@ -32,6 +32,8 @@ WHOLE_PROJECT = {
     "cmake --preset release": "tools/build.sh",
     "cmake --build --preset release": "tools/build.sh",
     "ctest --preset release": "tools/test.sh",
+    "tools/sass_check.py": "tests/CMakeLists.txt",
+    "python3 tests/tools/test_cuda_counters.py --figures conv2d": "tests/tools/test_cuda_counters.py",
 }
 
 

@@ -151,6 +151,17 @@ class Expect:
     equal: dict = dataclasses.field(default_factory=dict)
     at_most: dict = dataclasses.field(default_factory=dict)
 
+    def figures(self):
+        """A line for people: what the kernels of this row moved, and how."""
+        counters = Counters(self.case, self.kernel)
+        parts = [f"{self.case.removeprefix('count ')}: {self.kernel or 'all kernels'}"]
+        if self.bytes:
+            parts.append(f"{counters.bytes_moved / self.bytes:.3f} of the bytes that must move (at most {self.within})")
+        parts.append(f"sectors a load {counters.sectors_per_load:.2f}, a store {counters.sectors_per_store:.2f}, "
+                     f"a copy of 4 bytes {counters.sectors_per_4_byte_copy:.2f}, of 16 {counters.sectors_per_16_byte_copy:.2f}")
+        parts.append(f"passes a shared load {counters.shared_passes_per_load:.2f}, bank conflicts {counters.bank_conflicts}")
+        return "; ".join(parts)
+
     def check(self, test):
         counters = Counters(self.case, self.kernel)
         test.assertEqual(counters["launches"], self.launches, self)
