@@ -33,8 +33,8 @@ struct TrainOutcome {
   std::optional<double> mean_pose;      // PCK@0.2 of always answering the mean pose
 };
 
-/// Trains. Throws kernels::Error; CheckFailed when a loss or gradient is not finite (weights are not updated
-/// then).
+/// Trains. Throws kernels::Error; CheckFailed when a loss or gradient is not finite (no checkpoint is made of
+/// that step).
 TrainOutcome train(const TrainRequest& request);
 
 /// Learning rate of step `step` (from 1) of `total`: warm-up, then constant, step or cosine.
