@@ -14,6 +14,7 @@
 #include "kernels/base/cuda_twins.h"
 #include "kernels/base/device_runtime.h"
 #include "kernels/base/error.h"
+#include "kernels/base/plugin.h"
 
 namespace tools {
 
@@ -98,6 +99,25 @@ Lines cuda(const DoctorOptions&) {
   return lines;
 }
 
+/// The libraries whose convolutions benchmarks compare ours with; nothing needs them.
+Lines vendor_libraries(const DoctorOptions&) {
+  kernels::DeviceRuntime* const runtime = kernels::cuda_device_runtime();
+  if (runtime == nullptr) return {};
+  const kernels::Exec exec{.backend = kernels::Backend::Cuda};
+  Lines lines;
+  for (const auto& [name, plugin] :
+       {std::pair("cuDNN", &kernels::cudnn_plugin()), std::pair("cuBLAS", &kernels::cublas_plugin())}) {
+    const std::string missing = plugin->missing(exec);
+    if (missing.empty()) {
+      lines.push_back(
+          {Verdict::Pass, name, "starts on cuda:0; runs where a benchmark or a plan names it", ""});
+    } else {
+      lines.push_back({Verdict::Warn, name, missing, "only comparisons with it need it"});
+    }
+  }
+  return lines;
+}
+
 std::vector<std::string> devices() {
   std::vector<std::string> names = {"cpu"};
   kernels::DeviceRuntime* const runtime = kernels::cuda_device_runtime();
@@ -145,7 +165,8 @@ struct Check {
 
 constexpr Check kChecks[] = {
     {"processor", processor}, {"libraries", libraries}, {"memory", memory},
-    {"disk", disk},           {"cuda", cuda},           {"steps", steps},
+    {"disk", disk},           {"cuda", cuda},           {"vendor libraries", vendor_libraries},
+    {"steps", steps},
 };
 
 }  // namespace

@@ -79,6 +79,17 @@ class Doctor(Case):
         self.assertRegex(checks["cuda:0"]["detail"], r"^VIRTUAL GPU: vgpu .*, compute capability \d+\.\d, ")
         self.assertIn("step on cuda:0", checks)
 
+    def test_libraries_to_compare_with(self):
+        """Absent or idle: a WARN with the reason; there: a PASS."""
+        if not (BIN.parent / "lib/libcpm_cudnn.so").exists() or not (VIRTUAL_GPU / "standins").is_dir():
+            self.skipTest("this build has no plugins for cuDNN and cuBLAS")
+        checks = self.checks(self.with_environment("--json", LD_LIBRARY_PATH=f"{VIRTUAL_GPU}:{VIRTUAL_GPU}/standins"))
+        for name, library in (("cuDNN", "libcudnn.so.9"), ("cuBLAS", "libcublas.so.13")):
+            self.assertEqual(checks[name]["verdict"], "PASS")
+            absent = self.checks(self.with_environment("--json", LD_LIBRARY_PATH=str(VIRTUAL_GPU)))[name]
+            self.assertEqual(absent["verdict"], "WARN")
+            self.assertRegex(absent["detail"], f"^({library}: cannot open shared object file|{name}.* does not start: )")
+
     def test_mistakes(self):
         self.error(run("cpm-doctor", "--threads", -1), 64, "--threads", "got: -1")
         self.error(run("cpm-doctor", "cuda"), 64, "unexpected argument")
