@@ -53,7 +53,7 @@ struct TrainConfig {
   int64_t keep_checkpoints = 3;
   int64_t val_every = 0;  // steps; 0: at the end only
   bool intermediate_supervision = true;
-  bool deterministic = true;    // always true on the CPU
+  bool deterministic = true;    // our own kernels always are; libraries' only where asked
   bool cuda_graph = true;       // record the step once, replay it
   std::string device = "auto";  // "auto" | "cpu" | "cuda" | "cuda:N"
   std::string precision = "fp32";

@@ -182,7 +182,7 @@ std::vector<KeyRow> train_rows() {
        {}},
       {"train.deterministic",
        CPM_FIELD(train.deterministic),
-       "same bits from run to run; the CPU always is",
+       "same bits from run to run: rows of cuDNN may vary where this is false, all others never do",
        kAnyNumber,
        {}},
       {"train.cuda_graph",

@@ -53,16 +53,17 @@ bool is_virtual(int device) {
   return kernels::device_runtime(Backend::Cuda).device_name(device).compare(0, 4, "vgpu") == 0;
 }
 
-void use_cuda(int device, Device* result) {
+void use_cuda(int device, bool deterministic, Device* result) {
   kernels::DeviceRuntime& runtime = kernels::device_runtime(Backend::Cuda);
   result->exec.backend = Backend::Cuda;
   result->exec.device = device;
+  result->exec.deterministic = deterministic;
   result->stream = {runtime.create_stream(device), [&runtime](void* s) { runtime.destroy_stream(s); }};
   result->exec.stream = result->stream.get();
 }
 
 /// What --device asks for, on an Exec that has its threads.
-void choose_backend(const std::string& device, Device* result) {
+void choose_backend(const std::string& device, bool deterministic, Device* result) {
   const int index = cuda_index(device);
   if (device == "cpu") return;
   if (device != "auto" && index == kNoDevice) {
@@ -74,7 +75,7 @@ void choose_backend(const std::string& device, Device* result) {
   std::string reason;
   const int count = count_cuda_devices(&reason);
   if (device == "auto") {
-    if (count > 0 && !is_virtual(0)) use_cuda(0, result);
+    if (count > 0 && !is_virtual(0)) use_cuda(0, deterministic, result);
     return;
   }
   if (count == 0) no_device(reason, "auto or cpu", device, "use --device cpu");
@@ -82,7 +83,7 @@ void choose_backend(const std::string& device, Device* result) {
     no_device("there is no such device", count == 1 ? "cuda:0" : fmt::format("cuda:0 to cuda:{}", count - 1),
               device, "cpm-doctor lists the devices");
   }
-  use_cuda(index == kAnyDevice ? 0 : index, result);
+  use_cuda(index == kAnyDevice ? 0 : index, deterministic, result);
 }
 
 }  // namespace
@@ -90,8 +91,9 @@ void choose_backend(const std::string& device, Device* result) {
 std::string Device::description() const {
   if (exec.backend == Backend::Cpu)
     return fmt::format("cpu ({}), {} threads", kernels::isa_name(exec.isa), threads->size());
-  return fmt::format("cuda:{} ({})", exec.device,
-                     kernels::device_runtime(Backend::Cuda).device_name(exec.device));
+  return fmt::format("cuda:{} ({}){}", exec.device,
+                     kernels::device_runtime(Backend::Cuda).device_name(exec.device),
+                     exec.deterministic ? "" : ", results may vary from run to run");
 }
 
 uint64_t Device::available_memory() const {
@@ -99,7 +101,7 @@ uint64_t Device::available_memory() const {
   return kernels::device_runtime(exec.backend).free_memory(exec.device);
 }
 
-Device open_device(const std::string& device, int64_t threads) {
+Device open_device(const std::string& device, int64_t threads, bool deterministic) {
   constexpr int64_t kMostThreads = 1024;
   if (threads < 0 || threads > kMostThreads) {
     throw Error(ExitCode::Usage, {.where = "--threads",
@@ -112,7 +114,7 @@ Device open_device(const std::string& device, int64_t threads) {
   result.threads = std::make_unique<kernels::ThreadPool>(count);
   result.exec.threads = result.threads.get();
   result.exec.isa = kernels::best_isa();
-  choose_backend(device, &result);
+  choose_backend(device, deterministic, &result);
   return result;
 }
 

@@ -99,6 +99,8 @@ void declare(tools::Cli* cli, tools::BenchFlags* f) {
               "quiet samples wanted of each row (default 7); three times as many are tried");
   cli->option("--seconds", &f->seconds, "S", "no new sample after that long for each row (default 20)");
   cli->option("--threads", &f->threads, "N", "threads (default: all processors)");
+  cli->flag("--no-deterministic", &f->no_deterministic,
+            "also algorithms of cuDNN whose results vary from run to run");
   cli->flag("--check", &f->check, "check the rows, do not time them");
   cli->flag("--markdown", &f->markdown, "the table as Markdown");
   cli->option("--csv", &f->csv, "FILE", "also write CSV (- is stdout; the table then goes to stderr)");
@@ -116,7 +118,7 @@ int run(int argc, char** argv) {
   if (!cli.parse(argc, argv)) return 0;
   const bool json_out = f.json == "-", csv_out = f.csv == "-";
   tools::require_usage(!json_out || !csv_out, "--csv", "standard output is taken by --json", "a file", "-");
-  const cpm::Device device = cpm::open_device(f.device, f.threads.value_or(0));
+  const cpm::Device device = cpm::open_device(f.device, f.threads.value_or(0), !f.no_deterministic);
   const kernels::Exec& exec = device.exec;
   tools::BenchSelection s = tools::select_bench(f, exec.backend);
   std::FILE* const out = json_out || csv_out ? stderr : stdout;

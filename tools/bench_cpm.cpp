@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <map>
 #include <sstream>
 
 #include "cpm/device.h"
@@ -14,6 +15,7 @@
 #include "engine/optim/optimizer.h"
 #include "kernels/base/fma_peak.h"
 #include "tools/cli.h"
+#include "tools/conv_selection.h"
 #include "tools/json_text.h"
 
 namespace {
@@ -22,7 +24,8 @@ struct Flags {
   std::optional<int64_t> size, batch, k, stages, samples, threads;
   std::optional<double> width;
   std::string mode = "forward,step", device = "auto";
-  bool json = false, no_cuda_graph = false;
+  std::optional<std::string> algo;
+  bool json = false, no_cuda_graph = false, no_deterministic = false;
 };
 
 struct Setup {
@@ -74,6 +77,36 @@ cpm::Batch named_batch(const Setup& s) {
   return batch;
 }
 
+/// A plan that names one row for every convolution of a step; empty without a name.
+std::map<std::string, std::string> plan_with(const std::optional<std::string>& row, cpm::Model& model,
+                                             const kernels::Exec& exec, const cpm::BatchTensors& batch) {
+  if (!row) return {};
+  tools::find_row("--algo", *row, exec.backend);
+  cpm::StepRunner dry(model, exec);
+  dry.prepare(batch, true, true);
+  std::map<std::string, std::string> plan = dry.plan().chosen();
+  for (auto& [problem, name] : plan) name = *row;
+  return plan;
+}
+
+/// Follows such a plan; says how many convolutions the row does, and refuses to time it if there are none.
+void follow(const std::map<std::string, std::string>& plan, const cpm::BatchTensors& batch, bool training,
+            cpm::StepRunner* runner) {
+  if (plan.empty()) return;
+  const std::string row = plan.begin()->second;
+  runner->plan().follow(plan, [](const std::string& text) { fmt::print(stderr, "warning: {}\n", text); });
+  runner->prepare(batch, true, training);
+  const auto& lines = runner->plan().lines();
+  const auto done =
+      std::count_if(lines.begin(), lines.end(), [&](const auto& line) { return line.row == row; });
+  if (done > 0) return fmt::print(stderr, "{}: {} of {} convolutions\n", row, done, lines.size());
+  throw kernels::Error(kernels::ExitCode::DeviceUnavailable, {.where = "--algo",
+                                                              .what = "no convolution can run by this row",
+                                                              .expected = "a row that runs here",
+                                                              .got = row,
+                                                              .hint = "the warnings say why"});
+}
+
 /// One untimed call, then `samples` timed ones, each reported on stderr.
 template <class Body>
 std::vector<double> time_calls(const std::string& name, int samples, const Body& body) {
@@ -113,32 +146,42 @@ double peak_rss_mb() {
   return static_cast<double>(usage.ru_maxrss) / 1024.0;
 }
 
+void declare(tools::Cli* cli, Flags* f) {
+  cli->option("--size", &f->size, "N", "input side in pixels (default 368)");
+  cli->option("--batch", &f->batch, "N", "images (default 1)");
+  cli->option("--k", &f->k, "N", "joints (default 14)");
+  cli->option("--stages", &f->stages, "N", "1 to 6 (default 6)");
+  cli->option("--width", &f->width, "W", "multiplies inner channel counts (default 1)");
+  cli->option("--mode", &f->mode, "LIST", "forward, step or both (default forward,step)");
+  cli->option("--device", &f->device, "DEVICE", "auto, cpu, cuda or cuda:N (default auto)");
+  cli->option("--algo", &f->algo, "ROW",
+              "the row of every convolution that it can do, as cudnn.best (default: the fixed rule's)");
+  cli->flag("--no-deterministic", &f->no_deterministic,
+            "also algorithms of cuDNN whose results vary from run to run");
+  cli->option("--samples", &f->samples, "N", "timed calls of each (default 5)");
+  cli->option("--threads", &f->threads, "N", "threads (default: all processors)");
+  cli->flag("--no-cuda-graph", &f->no_cuda_graph,
+            "launch every kernel of a step instead of replaying a recording");
+  cli->flag("--json", &f->json, "one JSON object on stdout");
+}
+
 int run(int argc, char** argv) {
   tools::Cli cli("bench_cpm", "Times a CPM's forward pass and training step (Adam).");
   Flags f;
-  cli.option("--size", &f.size, "N", "input side in pixels (default 368)");
-  cli.option("--batch", &f.batch, "N", "images (default 1)");
-  cli.option("--k", &f.k, "N", "joints (default 14)");
-  cli.option("--stages", &f.stages, "N", "1 to 6 (default 6)");
-  cli.option("--width", &f.width, "W", "multiplies inner channel counts (default 1)");
-  cli.option("--mode", &f.mode, "LIST", "forward, step or both (default forward,step)");
-  cli.option("--device", &f.device, "DEVICE", "auto, cpu, cuda or cuda:N (default auto)");
-  cli.option("--samples", &f.samples, "N", "timed calls of each (default 5)");
-  cli.option("--threads", &f.threads, "N", "threads (default: all processors)");
-  cli.flag("--no-cuda-graph", &f.no_cuda_graph,
-           "launch every kernel of a step instead of replaying a recording");
-  cli.flag("--json", &f.json, "one JSON object on stdout");
+  declare(&cli, &f);
   if (!cli.parse(argc, argv)) return 0;
   const Setup s = resolve(f);
-  const cpm::Device device = cpm::open_device(f.device, f.threads.value_or(0));
+  const cpm::Device device = cpm::open_device(f.device, f.threads.value_or(0), !f.no_deterministic);
   cpm::Model model({.stages = s.stages, .joints = s.joints, .width = s.width}, engine::DType::F32,
                    device.place());
   engine::named_fill(model.parameters(), "golden");
   const cpm::BatchTensors batch = cpm::to_tensors(named_batch(s), engine::DType::F32);
+  const auto plan = plan_with(f.algo, model, device.exec, batch);
 
   tools::JsonObject json;
   if (s.forward) {
     cpm::StepRunner runner(model, device.exec);
+    follow(plan, batch, false, &runner);
     const auto seconds = time_calls("forward", s.samples, [&] { runner.beliefs(batch); });
     if (!f.json) print_timing("forward", seconds);
     json.add_raw("forward", timing_json(seconds));
@@ -146,6 +189,7 @@ int run(int argc, char** argv) {
   std::vector<double> losses;
   if (s.step) {
     cpm::StepRunner runner(model, device.exec, !f.no_cuda_graph);
+    follow(plan, batch, true, &runner);
     engine::Optimizer adam(model.parameters(), {},
                            std::vector<engine::ParameterScale>(model.parameters().all().size()));
     const auto seconds = time_calls("step", s.samples, [&] {
@@ -166,8 +210,8 @@ int run(int argc, char** argv) {
   if (f.json) {
     fmt::print("{}\n", json.text());
   } else {
-    fmt::print("peak resident memory {:.0f} MB, FMA peak {:.0f} GFLOP/s ({} threads, {})\n", peak_rss_mb(),
-               peak, device.threads->size(), kernels::isa_name(device.exec.isa));
+    fmt::print("peak resident memory {:.0f} MB, FMA peak {:.0f} GFLOP/s on {}\n", peak_rss_mb(), peak,
+               device.description());
   }
   return 0;
 }

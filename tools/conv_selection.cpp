@@ -152,17 +152,19 @@ std::vector<engine::ConvShape> at_batches(const std::vector<engine::ConvShape>& 
 
 }  // namespace
 
+const Row& find_row(const std::string& flag, const std::string& name, kernels::Backend backend) {
+  const std::vector<const Row*> all = rows_of(backend);
+  const auto found = std::find_if(all.begin(), all.end(), [&](const Row* row) { return name == row->name; });
+  if (found == all.end()) unknown(flag, "no such row on this device", name, names_of(all));
+  return **found;
+}
+
 BenchSelection select_bench(const BenchFlags& f, kernels::Backend backend) {
   BenchSelection s;
   const std::vector<const Row*> all = rows_of(backend);
   s.rows = select_rows(all, f.algo);
   if (!f.algo && !all.empty()) s.fallback = all.back();
-  if (f.reference) {
-    const auto found =
-        std::find_if(all.begin(), all.end(), [&](const Row* row) { return *f.reference == row->name; });
-    if (found == all.end()) unknown("--reference", "no such row on this device", *f.reference, names_of(all));
-    s.reference = *found;
-  }
+  if (f.reference) s.reference = &find_row("--reference", *f.reference, backend);
   s.directions = select_directions(f.direction);
   s.shapes = at_batches(select_shapes(f), f.batch);
   const int64_t samples = f.samples.value_or(s.options.samples);

@@ -17,7 +17,7 @@ struct BenchFlags {
   std::vector<std::string> shape;
   std::optional<int64_t> samples, threads;
   std::optional<double> seconds;
-  bool markdown = false, check = false;
+  bool markdown = false, check = false, no_deterministic = false;
 };
 
 struct BenchSelection {
@@ -42,6 +42,10 @@ struct BenchCandidates {
 /// Says on stderr which rows cannot, and why.
 BenchCandidates bench_candidates(const BenchSelection& selection, const kernels::Exec& exec,
                                  const engine::ConvShape& shape, kernels::Direction direction);
+
+/// The row of that name; Usage that names the flag, and the nearest name, where the device has none.
+const kernels::ConvRow<float>& find_row(const std::string& flag, const std::string& name,
+                                        kernels::Backend backend);
 
 /// Smaller, with the same kernel and padding, until it has at most `most` multiply-adds: batch first, then
 /// the image, then channels.

@@ -42,7 +42,8 @@ void declare(tools::Cli* cli, Flags* f) {
               "steps between checkpoints (default: at the end)");
   cli->flag("--no-intermediate-supervision", &f->no_supervision, "differentiate the last stage's loss only");
   cli->option("--precision", &f->precision, "P", "fp32");
-  cli->flag("--deterministic", &f->deterministic, "refuse rows whose results vary (on the CPU none does)");
+  cli->flag("--deterministic", &f->deterministic,
+            "same bits from run to run (the default; train.deterministic=false lets cuDNN's rows vary)");
   cli->flag("--no-cuda-graph", &f->no_cuda_graph,
             "launch every kernel of a step instead of replaying a recording");
   cli->flag("--print-config", &f->print_config, "print the resolved configuration as TOML and exit");
