@@ -63,3 +63,9 @@ TEST_CASE("golden paper_368", "[.][golden-large]") {
   check_golden("paper_368", engine::DType::F32, kLarge, machine.exec);
   check_golden("paper_368", engine::DType::F64, kDouble, machine.exec);
 }
+
+TEST_CASE("write the weights and the input of golden two_stages_48x80", "[.][write-golden]") {
+  const char* folder = std::getenv("CPM_GOLDEN_OUT");
+  CPM_SKIP_IF(folder == nullptr, "CPM_GOLDEN_OUT names no folder");
+  write_case("two_stages_48x80", folder);
+}

@@ -140,6 +140,20 @@ void check_golden(const std::string& name, DType dtype, const Bounds& bounds, co
   }
 }
 
+void write_case(const std::string& name, const std::filesystem::path& folder) {
+  const Case c = read_case(read_json(golden_folder(name) / (name + ".json")));
+  cpm::Model model({.stages = c.stages, .joints = c.k}, DType::F32);
+  engine::named_fill(model.parameters(), "golden");
+  model.save(folder / "weights.safetensors");
+  const cpm::Batch batch = golden_batch(c);
+  const int64_t n = c.n, h = c.h, w = c.w;
+  engine::write_safetensors(folder / "raw.safetensors",
+                            {{"image", DType::F32, {n, 3, h, w}, batch.image.data()},
+                             {"center", DType::F32, {n, 1, h, w}, batch.center.data()},
+                             {"target", DType::F32, {n, c.k + 1, h / 8, w / 8}, batch.target_rest.data()}},
+                            {});
+}
+
 void check_curve(const std::string& key, const engine::OptimizerOptions& options, double lr, double bound,
                  const kernels::Exec& exec) {
   const json doc = read_json(tests::source_file("data/golden/trajectory_two_stages.json"));

@@ -40,6 +40,9 @@ std::filesystem::path golden_folder(const std::string& name);
 void check_golden(const std::string& name, engine::DType dtype, const Bounds& bounds,
                   const kernels::Exec& exec);
 
+/// The case's weights (weights.safetensors) and input (raw.safetensors) in a folder, for the programs.
+void write_case(const std::string& name, const std::filesystem::path& folder);
+
 /// 50 full-batch steps of the case in data/golden/trajectory_two_stages.json against its curve `key`.
 void check_curve(const std::string& key, const engine::OptimizerOptions& options, double lr, double bound,
                  const kernels::Exec& exec);
