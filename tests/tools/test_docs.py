@@ -26,10 +26,12 @@ SHORT = {
 WHOLE_PROJECT = {
     "tools/demo.sh": "tests/tools/test_demo.py",
     "tools/test.sh": ".ci/run",
+    "tools/gpu_check.sh": "tests/tools/test_gpu_check.py",
     "PRESET=asan tools/test.sh": "CMakePresets.json",
     "PRESET=tsan tools/test.sh": "CMakePresets.json",
     'CPM_TEST_DATA=path/to/data build/release/tests/cpm_tests "[golden-large]"': "tests/cpm/golden_test.cpp",
     "cmake --preset release": "tools/build.sh",
+    'cmake --preset release -DCPM_CUDA_ARCHITECTURES="75-real;80-real;86-real;89-real;90-real;100-real;120"': "CMakeLists.txt",
     "cmake --build --preset release": "tools/build.sh",
     "ctest --preset release": "tools/test.sh",
     "tools/sass_check.py": "tests/CMakeLists.txt",
@@ -79,9 +81,13 @@ class Docs(unittest.TestCase):
                     words = [str(BIN / name), *words[1:], *SHORT.get(name, [])]
                 else:
                     self.fail(f"{page.name}: nothing is known about: {command}")
-                result = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False,
+                environment, expected = dict(os.environ), 0
+                if "cuda" in words:  # on the virtual GPU; a build without CUDA must say that it has no such device
+                    environment["LD_LIBRARY_PATH"] = str(BIN.parent / "vgpu")
+                    expected = 0 if (BIN.parent / "vgpu/libcudart.so.13").exists() else 69
+                result = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False, env=environment,
                                         timeout=600 * float(os.environ.get("CPM_TEST_SLOW", "1")))
-                self.assertEqual(result.returncode, 0, f"{page.name}: {command}\n{result.stdout}\n{result.stderr}")
+                self.assertEqual(result.returncode, expected, f"{page.name}: {command}\n{result.stdout}\n{result.stderr}")
 
     def test_every_page(self):
         pages = [SOURCE / "README.md", *sorted((SOURCE / "docs").rglob("*.md"))]
