@@ -101,7 +101,7 @@ fi
 
 # Sizes: what a device does in seconds, and what the virtual one does.
 kernel_tests=() network_tests=() library_tests=('~[absent]')
-steps=200 training=(--set model.stages=3 --set model.width=0.25 --set data.input=96 --batch 4)
+steps=200 training=(--set model.stages=3 --set model.width=0.125 --set data.input=64 --batch 4)
 conv=() large=(--shape B --shape C --shape F) network=(--batch 4 --samples 5) cudnn=(--algo cudnn.best)
 if [ "$virtual" = 1 ]; then
   kernel_tests=('cuda relu*,cuda device*') network_tests=('[checked]') library_tests=('library rows*')
@@ -134,16 +134,18 @@ else
   note SKIP libraries 0 "the build found no headers of cuDNN and cuBLAS"
 fi
 
-train=("$bin/cpm-train" --data synthetic:200 --seed 3 --steps "$steps" --set optim.lr=0.001 "${training[@]}")
+train=("$bin/cpm-train" --data synthetic:200 --seed 3 --steps "$steps" "${training[@]}")
 on_device train-cpu 120 "${train[@]}" --device cpu --out "$out/train-cpu"
 on_device train-cuda 60 "${train[@]}" --device cuda --out "$out/train-cuda"
 on_device train-plain 60 "${train[@]}" --device cuda --no-cuda-graph --out "$out/train-plain"
-# Rounding is all that may differ, and grows from step to step: two instruction sets of one processor differ as much.
-on_device loss-curve 10 python3 - "$out" "$steps" 1e-2 <<'PYTHON'
+# Rounding is all that may differ, and training amplifies it: two instruction sets of one processor (CPM_ISA=portable
+# and avx2) were seen to differ by 1.5e-8 in the first 20 steps and by 1.8e-3 in 200.
+on_device loss-curve 10 python3 - "$out" "$steps" <<'PYTHON'
 import csv
 import sys
 
-folder, steps, bound = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
+EARLY, EARLY_BOUND, BOUND = 20, 1e-5, 2e-2
+folder, steps = sys.argv[1], int(sys.argv[2])
 curves = []
 for device in ("cpu", "cuda"):
     with open(f"{folder}/train-{device}/metrics.csv", encoding="utf-8") as file:
@@ -152,10 +154,10 @@ host, cuda = curves
 if (len(host), len(cuda)) != (steps, steps):
     sys.exit(f"{len(host)} and {len(cuda)} steps instead of {steps}")
 differences = [abs(b / a - 1) for a, b in zip(host, cuda)]
-worst = max(differences)  # a NaN fails the comparison below or has ended the training
-print(f"{steps} steps, loss {host[0]:.4g} to {host[-1]:.4g}: step 1 differs from the CPU's by {differences[0]:.1e}, "
-      f"the worst by {worst:.1e}, at most {bound:.0e} wanted")
-sys.exit(0 if worst <= bound and differences[0] <= 1e-6 else 1)
+early, worst = max(differences[:EARLY]), max(differences)  # a NaN has ended the training
+print(f"{steps} steps, loss {host[0]:.4g} to {host[-1]:.4g}: within {early:.1e} of the CPU's in the first {EARLY} "
+      f"(at most {EARLY_BOUND:.0e} wanted), within {worst:.1e} in all (at most {BOUND:.0e})")
+sys.exit(0 if early <= EARLY_BOUND and worst <= BOUND else 1)
 PYTHON
 on_device same-bits 10 cmp "$out/train-cuda/weights.safetensors" "$out/train-plain/weights.safetensors"
 
