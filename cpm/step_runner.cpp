@@ -86,7 +86,7 @@ void StepRunner::forget_recording() {
   runs_ = 0;
 }
 
-void StepRunner::prepare(const BatchTensors& given, bool supervised, bool training) {
+void StepRunner::measure(const BatchTensors& given, bool supervised, bool training) {
   const BatchTensors batch = with_shapes(given);
   const Shape& shape = batch.image.shape();
   if (arena_ && shape == prepared_ && training == prepared_training_ && supervised == prepared_supervised_)
@@ -102,10 +102,14 @@ void StepRunner::prepare(const BatchTensors& given, bool supervised, bool traini
     engine::Tape tape(context, false);
     model_->forward(tape, batch.image, batch.center);
   }
-  arena_->commit();
   prepared_ = shape;
   prepared_training_ = training;
   prepared_supervised_ = supervised;
+}
+
+void StepRunner::prepare(const BatchTensors& batch, bool supervised, bool training) {
+  measure(batch, supervised, training);
+  if (arena_->measuring()) arena_->commit();
 }
 
 void StepRunner::forward_backward(const BatchTensors& batch, bool supervised) {

@@ -40,7 +40,9 @@ class StepRunner {
   StepRunner(Model& model, const kernels::Exec& exec, bool record = true);
   ~StepRunner();
 
-  /// Dry run for this batch's shape: after it arena_bytes() and plan() are known. Called by the first step.
+  /// Dry run for this batch's shape: after it arena_bytes() and plan() are known, but no memory is taken yet.
+  void measure(const BatchTensors& batch, bool intermediate_supervision, bool training);
+  /// measure(), and takes the memory. Called by the first step.
   void prepare(const BatchTensors& batch, bool intermediate_supervision, bool training);
 
   /// A step in three parts, so that the next batch is made and uploaded while a device computes: upload()

@@ -254,8 +254,15 @@ std::string plan_text(const std::vector<engine::PlannedConv>& lines) {
 /// What a step takes besides its input, in bytes.
 struct StepMemory {
   double parameters = 0, state = 0, activations = 0;
-  double total() const { return parameters + state + activations; }
 };
+
+double input_bytes(const BatchTensors& given) {
+  const BatchTensors batch = with_shapes(given);
+  double bytes = 0;
+  for (const engine::Tensor* t : {&batch.image, &batch.center, &batch.targets.stage1, &batch.targets.rest})
+    bytes += static_cast<double>(t->bytes());
+  return bytes;
+}
 
 StepMemory step_memory(const TrainNet& net) {
   const auto& store = net.model->parameters();
@@ -267,10 +274,14 @@ StepMemory step_memory(const TrainNet& net) {
 }  // namespace
 
 void check_step_memory(const Config& config, const BatchTensors& first, TrainNet* net) {
-  net->runner->prepare(first, config.train.intermediate_supervision, true);
+  if (net->runner->arena_bytes() > 0) return;  // checked, and perhaps taken since
+  net->runner->measure(first, config.train.intermediate_supervision, true);
+  // Parameters and state are there already. A device holds the input twice: where it lands, where it is read.
   const StepMemory memory = step_memory(*net);
-  refuse_unless_fits(config, net->device.available_memory(), memory.total(), memory.parameters + memory.state,
-                     memory.activations / static_cast<double>(first.image.shape()[0]));
+  const double input = net->device.exec.backend == kernels::Backend::Cpu ? 0 : 2 * input_bytes(first);
+  const double needed = memory.activations + input;
+  refuse_unless_fits(config, net->device.available_memory(), needed, 0,
+                     needed / static_cast<double>(first.image.shape()[0]));
 }
 
 void print_header(const Config& config, const TrainData& data, TrainNet* net, const BatchTensors& first,

@@ -59,7 +59,8 @@ TrainNet open_train_net(const Config& config, const TrainData& data, const std::
 /// validation intervals) taken from `asked`; Usage where another key was asked to differ.
 Config merge_resumed(const Config& kept, const Config& asked);
 
-/// Usage where a step on a batch like `first` needs more memory than there is; prepares the runner for it.
+/// Usage where a step on a batch like `first` needs more memory than there is; the runner has measured it
+/// then.
 void check_step_memory(const Config& config, const BatchTensors& first, TrainNet* net);
 
 /// The header: data, network, memory, plan of convolution rows.

@@ -1,7 +1,9 @@
 #include "kernels/base/cuda_launch.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <iterator>
 #include <string>
 
 #include "kernels/base/error.h"
@@ -12,15 +14,20 @@ namespace {
 
 std::atomic<const char*> last{"none"};
 
-bool blocking() {
-  static const bool on = std::getenv("CPM_CUDA_BLOCKING") != nullptr;
-  return on;
+bool is_machines_fault(cudaError_t error) {
+  constexpr cudaError_t kFaults[] = {cudaErrorMemoryAllocation,      cudaErrorNoDevice,
+                                     cudaErrorInsufficientDriver,    cudaErrorNoKernelImageForDevice,
+                                     cudaErrorInvalidDevice,         cudaErrorDevicesUnavailable,
+                                     cudaErrorUnsupportedPtxVersion, cudaErrorJitCompilerNotFound,
+                                     cudaErrorSystemDriverMismatch,  cudaErrorCompatNotSupportedOnDevice};
+  return std::find(std::begin(kFaults), std::end(kFaults), error) != std::end(kFaults);
 }
 
-bool is_machines_fault(cudaError_t error) {
-  return error == cudaErrorMemoryAllocation || error == cudaErrorNoDevice ||
-         error == cudaErrorInsufficientDriver || error == cudaErrorNoKernelImageForDevice ||
-         error == cudaErrorInvalidDevice || error == cudaErrorDevicesUnavailable;
+/// What to do about an error, empty where its own text says it.
+const char* hint_for(cudaError_t error) {
+  if (error == cudaErrorNoKernelImageForDevice || error == cudaErrorUnsupportedPtxVersion)
+    return "build for this device: -DCPM_CUDA_ARCHITECTURES=native";
+  return is_machines_fault(error) ? "" : "CPM_CUDA_BLOCKING=1 names the failing kernel";
 }
 
 std::string place(const Site& site) {
@@ -41,7 +48,7 @@ void check(cudaError_t error, const Site& site) {
                .what = "the device reports an error",
                .expected = "success",
                .got = got,
-               .hint = "CPM_CUDA_BLOCKING=1 names the failing kernel"});
+               .hint = hint_for(error)});
 }
 
 void use_device(int device) {
@@ -55,6 +62,15 @@ void require(bool holds, const char* promise, const Site& site) {
                                    .expected = promise,
                                    .got = "",
                                    .hint = ""});
+}
+
+bool blocking() {
+  static const bool on = std::getenv("CPM_CUDA_BLOCKING") != nullptr;
+  return on;
+}
+
+void set_last_kernel(const char* name) {
+  last = name;
 }
 
 void check_launch(const Exec& exec, const Site& site) {

@@ -28,8 +28,11 @@ void use_device(int device);
 void require(bool holds, const char* promise, const Site& site);
 /// check() of the launch just made; remembers the site's name for errors that surface later.
 void check_launch(const Exec& exec, const Site& site);
-/// Name of the kernel launched last, "none" before the first.
+/// Name of the kernel launched last, "none" before the first; what a replayed recording calls itself.
 const char* last_kernel();
+void set_last_kernel(const char* name);
+/// CPM_CUDA_BLOCKING is set: every launch is waited for, so nothing can be recorded.
+bool blocking();
 
 inline cudaStream_t stream_of(const Exec& exec) {
   return static_cast<cudaStream_t>(exec.stream);

@@ -93,6 +93,7 @@ class CudaRuntime final : public DeviceRuntime {
     return time;
   }
   bool begin_recording(const Exec& exec) override {
+    if (cuda::blocking()) return false;
     use_device(exec.device);
     check(cudaStreamBeginCapture(stream_of(exec), cudaStreamCaptureModeThreadLocal), {"begin capture"});
     return true;
@@ -115,6 +116,7 @@ class CudaRuntime final : public DeviceRuntime {
   }
   void replay(const Exec& exec, void* recording) override {
     use_device(exec.device);
+    cuda::set_last_kernel("recorded step");
     check(cudaGraphLaunch(static_cast<cudaGraphExec_t>(recording), stream_of(exec)), {"launch graph"});
   }
   void destroy_recording(void* recording) override {

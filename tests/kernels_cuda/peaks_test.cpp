@@ -56,7 +56,8 @@ TEST_CASE("cuda device: says what it is") {
   REQUIRE(info.major * 10 + info.minor >= 75);
   REQUIRE(info.processors > 0);
   REQUIRE(cuda.runtime().versions().runtime >= 13000);
-  REQUIRE(cuda.runtime().versions().driver >= cuda.runtime().versions().runtime);
+  // A driver runs every runtime of its own major version.
+  REQUIRE(cuda.runtime().versions().driver / 1000 >= cuda.runtime().versions().runtime / 1000);
   REQUIRE(info.memory >= cuda.runtime().free_memory(0));
 }
 
