@@ -7,6 +7,7 @@
 
 #include "kernels/base/device_runtime.h"
 #include "kernels/base/error.h"
+#include "kernels/copy/copy.h"
 
 namespace cpm {
 
@@ -41,7 +42,8 @@ int cuda_index(const std::string& device) {
 int count_cuda_devices(std::string* reason) {
   try {
     const int count = kernels::device_runtime(Backend::Cuda).device_count();
-    if (count == 0) *reason = "no CUDA device was found (is the driver there?)";
+    const std::string why = kernels::device_runtime(Backend::Cuda).no_device_reason();
+    if (count == 0) *reason = "no CUDA device was found" + (why.empty() ? "" : " (" + why + ")");
     return count;
   } catch (const Error&) {
     *reason = "this build has no CUDA backend";
@@ -55,11 +57,29 @@ bool is_virtual(int device) {
 
 void use_cuda(int device, bool deterministic, Device* result) {
   kernels::DeviceRuntime& runtime = kernels::device_runtime(Backend::Cuda);
-  result->exec.backend = Backend::Cuda;
-  result->exec.device = device;
-  result->exec.deterministic = deterministic;
-  result->stream = {runtime.create_stream(device), [&runtime](void* s) { runtime.destroy_stream(s); }};
-  result->exec.stream = result->stream.get();
+  kernels::Exec exec = result->exec;
+  exec.backend = Backend::Cuda;
+  exec.device = device;
+  exec.deterministic = deterministic;
+  const std::shared_ptr<void> stream(runtime.create_stream(device),
+                                     [&runtime](void* s) { runtime.destroy_stream(s); });
+  exec.stream = stream.get();
+  // One kernel: whether the build has code for this device shows here, not in the middle of something.
+  const engine::Tensor probe = engine::Tensor::zeros({1}, engine::DType::F32, engine::Place(exec));
+  kernels::copy_kernels<float>(Backend::Cuda).fill(exec, 1, 1.0f, probe.data<float>());
+  runtime.synchronize(exec);
+  result->stream = stream;
+  result->exec = exec;
+}
+
+/// The first device, unless it is virtual or cannot run this build's kernels, which a warning tells.
+void use_cuda_if_fit(bool deterministic, Device* result) {
+  if (is_virtual(0)) return;
+  try {
+    use_cuda(0, deterministic, result);
+  } catch (const Error& error) {
+    fmt::print(stderr, "warning: cuda:0 is not used: {}\n", error.what());
+  }
 }
 
 /// What --device asks for, on an Exec that has its threads.
@@ -75,7 +95,7 @@ void choose_backend(const std::string& device, bool deterministic, Device* resul
   std::string reason;
   const int count = count_cuda_devices(&reason);
   if (device == "auto") {
-    if (count > 0 && !is_virtual(0)) use_cuda(0, deterministic, result);
+    if (count > 0) use_cuda_if_fit(deterministic, result);
     return;
   }
   if (count == 0) no_device(reason, "auto or cpu", device, "use --device cpu");

@@ -134,6 +134,20 @@ class CudaRuntime final : public DeviceRuntime {
     (void)cudaGetLastError();
     return 0;
   }
+  std::string no_device_reason() override {
+    int count = 0;
+    const cudaError_t error = cudaGetDeviceCount(&count);
+    (void)cudaGetLastError();
+    if (error == cudaSuccess) return "";
+    RuntimeVersions v;
+    (void)cudaRuntimeGetVersion(&v.runtime);
+    (void)cudaDriverGetVersion(&v.driver);
+    const std::string driver =
+        v.driver == 0 ? "no driver"
+                      : fmt::format("a driver for CUDA {}.{}", v.driver / 1000, v.driver % 1000 / 10);
+    return fmt::format("{}, {}, built with CUDA {}.{}", cudaGetErrorString(error), driver, v.runtime / 1000,
+                       v.runtime % 1000 / 10);
+  }
   DeviceInfo device_info(int device) override {
     cudaDeviceProp properties{};
     check(cudaGetDeviceProperties(&properties, device), {"device properties", {{"device", device}}});

@@ -69,6 +69,8 @@ class DeviceRuntime {
 
   virtual RuntimeVersions versions() { return {}; }
   virtual int device_count() = 0;
+  /// Why device_count() is 0, as the driver puts it; empty where it says nothing.
+  virtual std::string no_device_reason() { return ""; }
   virtual std::string device_name(int device) { return device_info(device).name; }
   virtual DeviceInfo device_info(int device) = 0;
 };

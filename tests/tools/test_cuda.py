@@ -1,10 +1,11 @@
 """The programs with --device cuda, on the virtual GPU: the CPU's numbers, the same bits again, mistakes told."""
 
 import os
+import re
 import subprocess
 import sys
 
-from support import (BIN, LIMIT, TINY, Case, Result, command, main, raw_tensors, read_csv, read_safetensors, run,
+from support import (BATCH, BIN, LIMIT, TINY, Case, Result, command, main, raw_tensors, read_csv, read_safetensors, run,
                      write_safetensors)
 
 VGPU = BIN.parent / "vgpu"
@@ -84,6 +85,24 @@ class Cuda(Case):
             self.assertEqual(result.code, 69, result)
             self.assertIn("--device", result.err)
             self.assertIn(expected, result.err)
+
+    def test_memory(self):
+        """A step that does not fit is refused with the batch that does; that one runs."""
+        training = [8 if a == str(BATCH) else 2 if a == STEPS else a for a in TRAINING]
+        refused = run_cuda("cpm-train", *training, "--device", "cuda", "--out", self.folder / "large", VGPU_MEMORY="4M")
+        self.assertEqual(refused.code, 64, refused)
+        fits = re.search(r"more memory than there is.*hint: --batch (\d+) fits", refused.err)
+        self.assertTrue(fits, refused.err)
+        training[training.index(8)] = fits[1]
+        self.cuda("cpm-train", *training, "--device", "cuda", "--out", self.folder / "fits", VGPU_MEMORY="4M")
+
+    def test_build_for_another_device(self):
+        """Kernels that the device cannot run show before anything else, with what to do; blocking launches work."""
+        result = run_cuda("cpm-train", *TRAINING, "--device", "cuda", "--out", self.folder / "old", VGPU_CC="75")
+        self.assertEqual(result.code, 69, result)
+        self.assertIn("CPM_CUDA_ARCHITECTURES", result.err)
+        two = [2 if a == STEPS else a for a in TRAINING]
+        self.cuda("cpm-train", *two, "--device", "cuda", "--out", self.folder / "slow", CPM_CUDA_BLOCKING="1")
 
     def test_bench(self):
         result = self.cuda("bench_cpm", "--size", 32, "--width", "0.0625", "--stages", 2, "--samples", 2, "--json", "--device",
