@@ -151,8 +151,7 @@ Lines steps(const DoctorOptions& options) {
     try {
       lines.push_back(step_on(name, options.threads));
     } catch (const Error& error) {
-      const bool missing = name != "cpu" && error.code() == kernels::ExitCode::DeviceUnavailable;
-      lines.push_back({missing ? Verdict::Warn : Verdict::Fail, "step on " + name, error.what(), ""});
+      lines.push_back({Verdict::Fail, "step on " + name, error.what(), ""});
     }
   }
   return lines;

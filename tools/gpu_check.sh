@@ -73,11 +73,12 @@ with_library() {  # with_library LIBRARY NAME SECONDS COMMAND...: the same, wher
   if [ -z "$no_device" ] && [ -n "$why" ]; then note SKIP "$2" 0 "$why"; else on_device "${@:2}"; fi
 }
 
-device_architectures() {  # PTX for the virtual GPU and machine code for the first device; nothing where none is found
-  local capability
-  capability=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>/dev/null | head -n 1 | tr -d .) || true
-  [[ $capability =~ ^[0-9]+$ ]] || return 0
-  printf -- '-DCPM_CUDA_ARCHITECTURES=%d-virtual;%d-real' $((capability < 80 ? capability : 80)) "$capability"
+device_architectures() {  # PTX for the virtual GPU and machine code for every device; nothing where none is found
+  local capabilities
+  capabilities=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>/dev/null | tr -d . | grep -x '[0-9]*' | sort -nu) || true
+  [ -n "$capabilities" ] || return 0
+  printf -- '-DCPM_CUDA_ARCHITECTURES=%d-virtual' "$(printf '%s\n80\n' "$capabilities" | sort -n | head -n 1)"
+  printf -- ';%d-real' $capabilities
 }
 
 {
