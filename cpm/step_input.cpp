@@ -46,13 +46,25 @@ std::array<Piece, kPieces> pieces_of(BatchTensors* batch) {
 
 }  // namespace
 
+namespace {
+
+Tensor shaped(engine::Shape shape) {
+  static std::byte nothing;
+  return {shape, DType::F32, std::shared_ptr<void>(std::shared_ptr<void>(), &nothing)};
+}
+
+}  // namespace
+
+BatchTensors inference_shapes(int64_t n, int64_t height, int64_t width) {
+  BatchTensors batch;
+  batch.image = shaped({n, 3, height, width});
+  batch.center = shaped({n, 1, height, width});
+  return batch;
+}
+
 BatchTensors with_shapes(const BatchTensors& batch) {
   if (!batch.people) return batch;
   const kernels::TargetsProblem& p = batch.people->problem;
-  const auto shaped = [](engine::Shape shape) {
-    static std::byte nothing;
-    return Tensor(shape, DType::F32, std::shared_ptr<void>(std::shared_ptr<void>(), &nothing));
-  };
   const engine::Shape maps{p.n, p.joints + 1, p.height / kernels::kTargetStride,
                            p.width / kernels::kTargetStride};
   BatchTensors result = batch;

@@ -25,6 +25,9 @@ struct BatchTensors {
   std::shared_ptr<const PeopleToDraw> people;  // where centre and targets are not drawn yet; float only
 };
 
+/// An inference batch of n images, height x width: shapes alone, to prepare a runner with.
+BatchTensors inference_shapes(int64_t n, int64_t height, int64_t width);
+
 /// The batch with tensors of the right shapes, but no memory to follow, in place of what is not drawn.
 BatchTensors with_shapes(const BatchTensors& batch);
 

@@ -80,6 +80,7 @@ class Trainer {
   void record(const StepResult& result, const std::vector<double>& plateau, int64_t step);
   void show(const MetricsRow& row);
   void checkpoint(bool final);
+  void prepare_predictor();
   void validate(int64_t step);
   void finish();
   [[noreturn]] void diverged(const StepResult& result, int64_t step);
@@ -182,6 +183,7 @@ void Trainer::fetch(int64_t step) {
   if (step != first_step_ + 1) return;
   print_header(config_, data_, &net_, tensors, &console_);
   write_plan(*dir_, net_.runner->plan().chosen());
+  prepare_predictor();
   last_shown_ = start_ = Clock::now();
   waited_before_ = data_.source->seconds_waited();
 }
@@ -276,9 +278,17 @@ void Trainer::checkpoint(bool final) {
   }
 }
 
+/// Takes validation's memory before step 0, not hours later.
+void Trainer::prepare_predictor() {
+  if (!data_.val || predictor_) return;
+  predictor_ = std::make_unique<StepRunner>(*net_.model, net_.device.exec);
+  predictor_->prepare(inference_shapes(PredictOptions{}.batch, config_.data.input, config_.data.input), false,
+                      false);
+}
+
 void Trainer::validate(int64_t step) {
   if (!data_.val) return;
-  if (!predictor_) predictor_ = std::make_unique<StepRunner>(*net_.model, net_.device.exec);
+  prepare_predictor();
   predictions_ =
       predict(*predictor_, *net_.model, *data_.val, {.input = static_cast<int>(config_.data.input)});
   outcome_.validation = pck(*data_.val, predictions_, 0.2);
