@@ -75,13 +75,9 @@ void save_checkpoint(const fs::path& folder, const Model& model, const engine::O
   const engine::Tensor values = engine::to_host(model.parameters().flat_value());
   std::vector<std::pair<std::string, engine::Tensor>> states;
   for (const auto& [name, flat] : optimizer.state()) states.emplace_back(name, engine::to_host(flat));
-  const auto add = [&](const std::string& name, const engine::Tensor& flat, const engine::Parameter& p) {
-    tensors.push_back(
-        {name, flat.dtype(), p.shape.to_vector(), engine::slice_of(flat, p.offset, p.shape).memory().get()});
-  };
   for (const engine::Parameter& p : model.parameters().all()) {
-    add(p.name, values, p);
-    for (const auto& [state, flat] : states) add(state + "/" + p.name, flat, p);
+    tensors.push_back(stored_part(p.name, values, p));
+    for (const auto& [state, flat] : states) tensors.push_back(stored_part(state + "/" + p.name, flat, p));
   }
   const fs::path file = file_of(folder, optimizer.steps());
   engine::write_safetensors(file, std::move(tensors),

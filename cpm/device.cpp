@@ -42,17 +42,15 @@ int cuda_index(const std::string& device) {
 int count_cuda_devices(std::string* reason) {
   try {
     const int count = kernels::device_runtime(Backend::Cuda).device_count();
-    const std::string why = kernels::device_runtime(Backend::Cuda).no_device_reason();
-    if (count == 0) *reason = "no CUDA device was found" + (why.empty() ? "" : " (" + why + ")");
+    if (count == 0) {
+      const std::string why = kernels::device_runtime(Backend::Cuda).no_device_reason();
+      *reason = "no CUDA device was found" + (why.empty() ? "" : " (" + why + ")");
+    }
     return count;
   } catch (const Error&) {
     *reason = "this build has no CUDA backend";
     return 0;
   }
-}
-
-bool is_virtual(int device) {
-  return kernels::device_runtime(Backend::Cuda).device_name(device).compare(0, 4, "vgpu") == 0;
 }
 
 void use_cuda(int device, bool deterministic, Device* result) {
@@ -74,7 +72,7 @@ void use_cuda(int device, bool deterministic, Device* result) {
 
 /// The first device, unless it is virtual or cannot run this build's kernels, which a warning tells.
 void use_cuda_if_fit(bool deterministic, Device* result) {
-  if (is_virtual(0)) return;
+  if (kernels::device_runtime(Backend::Cuda).device_info(0).is_virtual()) return;
   try {
     use_cuda(0, deterministic, result);
   } catch (const Error& error) {

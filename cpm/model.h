@@ -9,6 +9,7 @@
 
 #include "cpm/stages.h"
 #include "engine/autograd/tape.h"
+#include "engine/io/safetensors.h"
 #include "engine/nn/parameters.h"
 
 namespace cpm {
@@ -60,6 +61,10 @@ class Model {
   std::map<std::string, size_t> last_reader_;  // layer output -> index of the last layer that reads it
   std::set<std::string> relu_in_pool_;         // convolutions whose ReLU the max pooling after them does
 };
+
+/// `p`'s part of a flat buffer in host memory, to be written as `name`; `flat` must outlive the write.
+engine::TensorToStore stored_part(const std::string& name, const engine::Tensor& flat,
+                                  const engine::Parameter& p);
 
 /// Targets of one batch: stage 1 sees all people, later stages the centre person.
 struct Targets {

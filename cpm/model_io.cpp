@@ -113,6 +113,11 @@ void read_info(const SafetensorsFile& file, int joints, ModelInfo* info) {
 
 }  // namespace
 
+engine::TensorToStore stored_part(const std::string& name, const engine::Tensor& flat,
+                                  const engine::Parameter& p) {
+  return {name, flat.dtype(), p.shape.to_vector(), engine::slice_of(flat, p.offset, p.shape).memory().get()};
+}
+
 Model Model::load(const std::filesystem::path& weights, engine::DType dtype, engine::Place place) {
   const SafetensorsFile file = SafetensorsFile::read(weights);
   const int stages = count_stages(file);
@@ -160,8 +165,7 @@ void Model::save(const std::filesystem::path& weights) const {
   const engine::Tensor flat = engine::to_host(parameters_.flat_value());
   std::vector<engine::TensorToStore> tensors;
   for (const engine::Parameter& p : parameters_.all()) {
-    tensors.push_back({p.name, flat.dtype(), p.shape.to_vector(),
-                       engine::slice_of(flat, p.offset, p.shape).memory().get()});
+    tensors.push_back(stored_part(p.name, flat, p));
   }
   std::string names;
   for (const std::string& name : info_.joint_names) names += (names.empty() ? "" : ",") + name;

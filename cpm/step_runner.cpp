@@ -46,7 +46,7 @@ BatchTensors to_tensors(Batch batch, DType dtype) {
   if (!batch.drawn) {
     CPM_CHECK(dtype == DType::F32, "maps are drawn in float32");
     auto people = std::make_shared<PeopleToDraw>();
-    people->problem = targets_problem(batch, batch.mask_missing);
+    people->problem = targets_problem(batch);
     people->people = std::move(batch.people);
     t.people = std::move(people);
   }
@@ -66,8 +66,8 @@ StepRunner::StepRunner(Model& model, const kernels::Exec& exec, bool record)
       runtime_(&kernels::device_runtime(exec.backend)),
       record_(record),
       input_(exec),
-      results_memory_(staging(*runtime_, sizeof(Results))),
-      results_(new (results_memory_.get()) Results{}) {
+      results_(std::static_pointer_cast<Results>(staging(*runtime_, sizeof(Results)))) {
+  *results_ = {};
   constexpr int64_t kDoubles = (sizeof(kernels::ArrayStats) + sizeof(double) - 1) / sizeof(double);
   stats_ = Tensor::zeros({kDoubles}, DType::F64, engine::Place(exec));
 }

@@ -80,15 +80,14 @@ class StepRunner {
   StepInput input_;
   engine::Shape uploaded_, prepared_;  // image shapes of the last upload and of the reserved memory
   bool prepared_training_ = false, prepared_supervised_ = false;
-  std::shared_ptr<void> results_memory_;  // host memory that the device writes
-  Results* results_;                      // in it
-  engine::Tensor stats_;                  // kernels::ArrayStats, where the step computes
-  std::shared_ptr<void> host_segments_;   // the optimiser's, written before each launch ...
-  engine::Tensor segments_;               // ... and copied here by the step
-  engine::Tensor joint_maps_;             // [n, k + 1]: 1 for joints, 0 for the background
-  StepKind kind_;                         // of the step under way
-  bool drawn_here_ = false;               // its maps were drawn by the device
-  int64_t generation_ = 0;                // of the input that was recorded
+  std::shared_ptr<Results> results_;     // host memory that the device writes
+  engine::Tensor stats_;                 // kernels::ArrayStats, where the step computes
+  std::shared_ptr<void> host_segments_;  // the optimiser's, written before each launch ...
+  engine::Tensor segments_;              // ... and copied here by the step
+  engine::Tensor joint_maps_;            // [n, k + 1]: 1 for joints, 0 for the background
+  StepKind kind_;                        // of the step under way
+  bool drawn_here_ = false;              // its maps were drawn by the device
+  int64_t generation_ = 0;               // of the input that was recorded
   void* recording_ = nullptr;
   const engine::Optimizer* recorded_optimizer_ = nullptr;
   int64_t runs_ = 0, replays_ = 0;  // since the last change of shapes or optimiser; ever

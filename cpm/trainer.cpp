@@ -42,8 +42,9 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-/// Per stage, the mean over a batch's images of what a stage loses that draws the background but no joint.
-std::vector<double> batch_plateau(const Batch& batch, int stages) {
+/// What stage 1 and every other stage lose that draw the background but no joint: means over a batch's
+/// images.
+std::vector<double> batch_plateau(const Batch& batch) {
   const int64_t cells = static_cast<int64_t>(batch.height / kStride) * (batch.width / kStride);
   const int64_t maps = (batch.joints + 1) * cells;
   const auto mean = [&](const std::vector<float>& targets) {
@@ -52,16 +53,7 @@ std::vector<double> batch_plateau(const Batch& batch, int stages) {
       sum += dead_plateau(targets.data() + i * maps, batch.joints, cells, false);
     return sum / batch.n;
   };
-  std::vector<double> plateau(static_cast<size_t>(stages), mean(batch.target_rest));
-  plateau[0] = mean(batch.target_stage1);
-  return plateau;
-}
-
-/// One value a stage from those of stage 1 and the rest.
-std::vector<double> stage_plateau(const std::vector<double>& two, const Config& config) {
-  std::vector<double> plateau(static_cast<size_t>(config.model.stages), two[1]);
-  plateau[0] = two[0];
-  return plateau;
+  return {mean(batch.target_stage1), mean(batch.target_rest)};
 }
 
 class Trainer {
@@ -177,15 +169,16 @@ void Trainer::prepare() {
 /// Uploads the batch of `step`. Before the first step of this process it also prints the header.
 void Trainer::fetch(int64_t step) {
   Batch batch = first_batch_ ? *std::exchange(first_batch_, std::nullopt) : data_.source->next(step - 1);
-  if (batch.drawn) plateau_ = batch_plateau(batch, static_cast<int>(config_.model.stages));
+  if (batch.drawn) plateau_ = batch_plateau(batch);
   const BatchTensors tensors = to_tensors(std::move(batch), engine::DType::F32);
+  if (step == first_step_ + 1) {  // before the upload: the header's check counts what that takes
+    print_header(config_, data_, &net_, tensors, &console_);
+    write_plan(*dir_, net_.runner->plan().chosen());
+    prepare_predictor();
+    last_shown_ = start_ = Clock::now();
+    waited_before_ = data_.source->seconds_waited();
+  }
   net_.runner->upload(tensors);
-  if (step != first_step_ + 1) return;
-  print_header(config_, data_, &net_, tensors, &console_);
-  write_plan(*dir_, net_.runner->plan().chosen());
-  prepare_predictor();
-  last_shown_ = start_ = Clock::now();
-  waited_before_ = data_.source->seconds_waited();
 }
 
 StepResult Trainer::make_step(int64_t step) {
@@ -232,7 +225,8 @@ void Trainer::record(const StepResult& result, const std::vector<double>& platea
   row.epoch = static_cast<double>(samples) / static_cast<double>(data_.source->epoch_size());
   row.loss = result.loss;
   row.stage_losses = result.stage_losses;
-  row.dead_plateau = plateau;
+  row.dead_plateau.assign(result.stage_losses.size(), plateau[1]);
+  row.dead_plateau[0] = plateau[0];
   row.lr = learning_rate(config_.optim, step, total_);
   row.grad_norm = result.grad_norm;
   row.seconds = seconds_before_ + seconds_since(start_);
@@ -311,7 +305,7 @@ void Trainer::loop() {
   for (int64_t step = first_step_ + 1; step <= total_; ++step) {
     const std::vector<double> plateau = plateau_;
     const StepResult result = make_step(step);
-    record(result, result.plateau.empty() ? plateau : stage_plateau(result.plateau, config_), step);
+    record(result, result.plateau.empty() ? plateau : result.plateau, step);
     constexpr double kHeartbeatSeconds = 5;
     if (seconds_since(heartbeat) > kHeartbeatSeconds) {
       dir_->write_status("running", step, total_);

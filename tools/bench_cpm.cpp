@@ -10,9 +10,11 @@
 #include <sstream>
 
 #include "cpm/device.h"
+#include "cpm/named_batch.h"
 #include "cpm/step_runner.h"
 #include "engine/nn/named_fill.h"
 #include "engine/optim/optimizer.h"
+#include "engine/tune/sample_stats.h"
 #include "kernels/base/fma_peak.h"
 #include "tools/cli.h"
 #include "tools/conv_selection.h"
@@ -63,27 +65,13 @@ Setup resolve(const Flags& f) {
   return s;
 }
 
-/// image in [-0.5, 0.5), center and target in [0, 1), by name.
-cpm::Batch named_batch(const Setup& s) {
-  cpm::Batch batch;
-  batch.n = s.batch;
-  batch.joints = s.joints;
-  batch.height = batch.width = s.size;
-  const int64_t pixels = static_cast<int64_t>(s.batch) * s.size * s.size;
-  batch.image = engine::named_fill("golden/image", 3 * pixels, -0.5, 0.5);
-  batch.center = engine::named_fill("golden/center", pixels, 0, 1);
-  batch.target_rest = engine::named_fill("golden/target", pixels / 64 * (s.joints + 1), 0, 1);
-  batch.target_stage1 = batch.target_rest;
-  return batch;
-}
-
 /// A plan that names one row for every convolution of a step; empty without a name.
 std::map<std::string, std::string> plan_with(const std::optional<std::string>& row, cpm::Model& model,
                                              const kernels::Exec& exec, const cpm::BatchTensors& batch) {
   if (!row) return {};
   tools::find_row("--algo", *row, exec.backend);
   cpm::StepRunner dry(model, exec);
-  dry.prepare(batch, true, true);
+  dry.measure(batch, true, true);
   std::map<std::string, std::string> plan = dry.plan().chosen();
   for (auto& [problem, name] : plan) name = *row;
   return plan;
@@ -122,23 +110,19 @@ std::vector<double> time_calls(const std::string& name, int untimed, int samples
   return seconds;
 }
 
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const size_t n = values.size();
-  return n % 2 == 1 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
-}
-
 std::string timing_json(const std::vector<double>& all) {
   tools::JsonObject json;
-  json.add("median", median(all));
-  json.add("min", *std::min_element(all.begin(), all.end()));
+  const engine::SampleStats stats = engine::sample_stats(all);
+  json.add("median", stats.median);
+  json.add("min", stats.min);
   json.add("all", all);
   return json.text();
 }
 
 void print_timing(const std::string& name, const std::vector<double>& all) {
-  fmt::print("{:<8} median {:.4f} s, minimum {:.4f} s, {} samples\n", name, median(all),
-             *std::min_element(all.begin(), all.end()), all.size());
+  const engine::SampleStats stats = engine::sample_stats(all);
+  fmt::print("{:<8} median {:.4f} s, minimum {:.4f} s, {} samples\n", name, stats.median, stats.min,
+             all.size());
 }
 
 double peak_rss_mb() {
@@ -176,7 +160,8 @@ int run(int argc, char** argv) {
   cpm::Model model({.stages = s.stages, .joints = s.joints, .width = s.width}, engine::DType::F32,
                    device.place());
   engine::named_fill(model.parameters(), "golden");
-  const cpm::BatchTensors batch = cpm::to_tensors(named_batch(s), engine::DType::F32);
+  const cpm::BatchTensors batch =
+      cpm::to_tensors(cpm::named_batch(s.batch, s.joints, s.size, s.size), engine::DType::F32);
   const auto plan = plan_with(f.algo, model, device.exec, batch);
 
   tools::JsonObject json;

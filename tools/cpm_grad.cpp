@@ -53,8 +53,7 @@ int run(int argc, char** argv) {
   std::vector<engine::TensorToStore> tensors;
   const engine::Tensor gradient = engine::to_host(model.parameters().flat_grad());
   for (const engine::Parameter& p : model.parameters().all()) {
-    tensors.push_back(
-        {p.name, dtype, p.shape.to_vector(), engine::slice_of(gradient, p.offset, p.shape).memory().get()});
+    tensors.push_back(cpm::stored_part(p.name, gradient, p));
   }
   tensors.push_back({"loss", engine::DType::F32, {static_cast<int64_t>(losses.size())}, losses.data()});
   engine::write_safetensors(f.out, std::move(tensors), {});

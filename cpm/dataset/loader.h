@@ -26,7 +26,7 @@ struct Batch {
   std::vector<Crop> crops;           // one per image, empty for raw
   bool drawn = true;                 // else center, target_stage1, target_rest and mask are empty
   PackedPeople people;               // of a batch that is not drawn
-  bool mask_missing = false;         // what the mask of a batch that is not drawn says, see LoaderOptions
+  bool mask_missing = false;         // whether the mask leaves out joints without a label
 };
 
 struct LoaderOptions {
@@ -52,7 +52,7 @@ void fill_sample(const Dataset& dataset, int64_t record, const Crop& crop, bool 
                  Batch* batch);
 
 /// What kernels::targets_kernels is to draw of a batch that is not drawn, from its `people`.
-kernels::TargetsProblem targets_problem(const Batch& batch, bool mask_missing);
+kernels::TargetsProblem targets_problem(const Batch& batch);
 
 /// Where batches come from.
 class BatchSource {

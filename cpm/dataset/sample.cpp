@@ -67,8 +67,8 @@ Batch make_batch(int n, int joints, int input, bool draw) {
   return batch;
 }
 
-kernels::TargetsProblem targets_problem(const Batch& batch, bool mask_missing) {
-  return {batch.n, batch.joints, batch.height, batch.width, mask_missing};
+kernels::TargetsProblem targets_problem(const Batch& batch) {
+  return {batch.n, batch.joints, batch.height, batch.width, batch.mask_missing};
 }
 
 void fill_sample(const Dataset& dataset, int64_t record, const Crop& crop, bool mask_missing, int slot,
@@ -84,17 +84,17 @@ void fill_sample(const Dataset& dataset, int64_t record, const Crop& crop, bool 
   for (const Person& other : found.others) people.push_back(person_in_input(other, dataset.schema(), crop));
   kernels::TargetPoint center;
   crop.to_input(found.person.center_x, found.person.center_y, &center.x, &center.y);
+  batch->mask_missing = mask_missing;
   if (batch->drawn) {
     PackedPeople packed;
     packed.add(people, batch->joints, center);
-    kernels::TargetsProblem problem = targets_problem(*batch, mask_missing);
+    kernels::TargetsProblem problem = targets_problem(*batch);
     problem.n = 1;
     draw(problem, packed, maps_of(place, batch));
   } else {
     CPM_CHECK(batch->people.centers.size() == place, "slot {} after {} samples", slot,
               batch->people.centers.size());
     batch->people.add(people, batch->joints, center);
-    batch->mask_missing = mask_missing;
   }
   batch->records[place] = record;
   batch->crops[place] = crop;

@@ -29,8 +29,7 @@ Variable mse(Tape& tape, const Variable& y, const Tensor& target, const Tensor& 
     const size_t bytes = squared_error.workspace(s[0] * s[1]);
     const auto workspace = bytes > 0 ? context.arena->allocate(bytes) : nullptr;
     if (!context.dry()) {
-      kernels::Exec exec = context.exec;
-      exec.workspace = {workspace.get(), bytes};
+      const kernels::Exec exec = with_workspace(context.exec, workspace.get(), bytes);
       squared_error.forward(exec, operands(y.value, target, mask), scale, loss.data<double>());
     }
     return tape.record(

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <thread>
 
+#include "engine/runtime/context.h"
 #include "engine/tune/conv_check.h"
 #include "engine/tune/conv_data.h"
 #include "kernels/base/event_timer.h"
@@ -81,8 +82,7 @@ class Bench {
   }
 
   void call(const ConvRow<float>& row) {
-    Exec exec = exec_;
-    exec.workspace = {.data = workspace_.data(), .bytes = row.workspace(exec_, problem_, direction_)};
+    const Exec exec = with_workspace(exec_, workspace_.data(), row.workspace(exec_, problem_, direction_));
     row.run(exec, problem_, direction_, data_.operands(), kernels::GradMode::Overwrite);
   }
 

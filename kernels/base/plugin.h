@@ -17,7 +17,7 @@ class Plugin {
   Plugin(const Plugin&) = delete;
   Plugin& operator=(const Plugin&) = delete;
 
-  /// Why it cannot compute on exec's device: in the loader's words ("libcudnn.so.9: cannot open shared object
+  /// Why it cannot compute on exec's device, in the loader's words ("libcudnn.so.9: cannot open shared object
   /// file
   /// ...") or in the library's; empty where it can. The first call opens it, once and for all; it stays open.
   std::string missing(const Exec& exec);

@@ -1,7 +1,6 @@
 // For the sources of plugins: what Plugin (plugin.h) finds by name. Each exports
 //   const char* cpm_plugin_version()                                     CPM_VERSION
-//   void cpm_plugin_missing(const Exec&, std::string* reason)            why the library does not work there,
-//   or ""
+//   void cpm_plugin_missing(const Exec&, std::string* reason)            why it does not work there, or ""
 // and a function an op that returns its kernels (cpm_plugin_conv2d ...).
 #pragma once
 

@@ -238,7 +238,7 @@ TEST_CASE("a batch that is not drawn carries what its maps are drawn from") {
     got.target_stage1 = room.target_stage1;
     got.target_rest = room.target_rest;
     got.mask = room.mask;
-    cpm::draw(cpm::targets_problem(got, true), got.people,
+    cpm::draw(cpm::targets_problem(got), got.people,
               {got.target_stage1.data(), got.target_rest.data(), got.mask.data(), got.center.data()});
     CHECK(same(got, wanted));
     CHECK(std::count(got.mask.begin(), got.mask.end(), 0.0f) ==

@@ -22,13 +22,6 @@ const std::vector<Segment> kSegments = {{16, 5},      {32, 48},      {96, 0},   
                                         {8192, 4096}, {16384, 4095}, {20480, 1}, {20496, 1026}};
 constexpr int64_t kCount = 21600;
 
-template <class S>
-std::vector<unsigned char> bytes_of(const std::vector<S>& values) {
-  std::vector<unsigned char> bytes(values.size() * sizeof(S));
-  std::memcpy(bytes.data(), values.data(), bytes.size());
-  return bytes;
-}
-
 double rate_of(int step, size_t segment) {
   return 0.01 * (step + 1) * static_cast<double>(segment % 3 + 1);
 }

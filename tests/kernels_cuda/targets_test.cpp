@@ -13,13 +13,6 @@ using kernels::Backend;
 using kernels::TargetsProblem;
 using namespace tests;
 
-template <class S>
-std::vector<unsigned char> bytes_of(const std::vector<S>& values) {
-  std::vector<unsigned char> bytes(values.size() * sizeof(S));
-  if (!bytes.empty()) std::memcpy(bytes.data(), values.data(), bytes.size());
-  return bytes;
-}
-
 /// TargetPeople on the device.
 struct DevicePeople {
   DeviceBuffer<unsigned char> joints, first, centers;

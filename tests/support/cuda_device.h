@@ -9,6 +9,14 @@
 
 namespace tests {
 
+/// The bytes of `values`, for DeviceBuffer<unsigned char>: structs have no poison of their own.
+template <class S>
+std::vector<unsigned char> bytes_of(const std::vector<S>& values) {
+  std::vector<unsigned char> bytes(values.size() * sizeof(S));
+  if (!bytes.empty()) std::memcpy(bytes.data(), values.data(), bytes.size());
+  return bytes;
+}
+
 /// A stream on device 0, and workspaces.
 class CudaDevice {
  public:

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cpm/named_batch.h"
 #include "cpm/step_runner.h"
 #include "engine/io/file.h"
 #include "engine/io/safetensors.h"
@@ -31,20 +32,6 @@ json read_json(const std::filesystem::path& file) {
 Case read_case(const json& doc) {
   const json& c = doc.at("case");
   return {c.at("k"), c.at("stages"), c.at("n"), c.at("h"), c.at("w")};
-}
-
-cpm::Batch golden_batch(const Case& c) {
-  cpm::Batch batch;
-  batch.n = c.n;
-  batch.joints = c.k;
-  batch.height = c.h;
-  batch.width = c.w;
-  const int64_t pixels = static_cast<int64_t>(c.n) * c.h * c.w;
-  batch.image = engine::named_fill("golden/image", 3 * pixels, -0.5, 0.5);
-  batch.center = engine::named_fill("golden/center", pixels, 0, 1);
-  batch.target_rest = engine::named_fill("golden/target", pixels / 64 * (c.k + 1), 0, 1);
-  batch.target_stage1 = batch.target_rest;
-  return batch;
 }
 
 std::vector<double> gradient_of(const engine::Parameter& p) {
@@ -93,7 +80,7 @@ std::vector<double> train_curve(const Case& c, const engine::OptimizerOptions& o
   engine::named_fill(model.parameters(), "golden");
   engine::Optimizer optimizer(model.parameters(), options,
                               std::vector<engine::ParameterScale>(model.parameters().all().size()));
-  const cpm::BatchTensors batch = cpm::to_tensors(golden_batch(c), DType::F32);
+  const cpm::BatchTensors batch = cpm::to_tensors(cpm::named_batch(c.n, c.k, c.h, c.w), DType::F32);
   cpm::StepRunner runner(model, exec);
   std::vector<double> losses;
   for (size_t step = 0; step < steps; ++step) {
@@ -113,7 +100,7 @@ void check_golden(const std::string& name, DType dtype, const Bounds& bounds, co
   const Case c = read_case(doc);
   cpm::Model model({.stages = c.stages, .joints = c.k}, dtype, engine::Place(exec));
   engine::named_fill(model.parameters(), "golden");
-  const cpm::BatchTensors batch = cpm::to_tensors(golden_batch(c), dtype);
+  const cpm::BatchTensors batch = cpm::to_tensors(cpm::named_batch(c.n, c.k, c.h, c.w), dtype);
   cpm::StepRunner runner(model, exec);
 
   const auto beliefs = runner.beliefs(batch);
@@ -145,7 +132,7 @@ void write_case(const std::string& name, const std::filesystem::path& folder) {
   cpm::Model model({.stages = c.stages, .joints = c.k}, DType::F32);
   engine::named_fill(model.parameters(), "golden");
   model.save(folder / "weights.safetensors");
-  const cpm::Batch batch = golden_batch(c);
+  const cpm::Batch batch = cpm::named_batch(c.n, c.k, c.h, c.w);
   const int64_t n = c.n, h = c.h, w = c.w;
   engine::write_safetensors(folder / "raw.safetensors",
                             {{"image", DType::F32, {n, 3, h, w}, batch.image.data()},

@@ -45,10 +45,11 @@ class Result:
         return f"exit code {self.code}\nstdout: {self.out[-2000:]}\nstderr: {self.err[-2000:]}"
 
 
-def run(program, *arguments, cwd=None, stdout=subprocess.PIPE, before=None):
-    """Runs a program to its end; its output must be UTF-8."""
+def run(program, *arguments, cwd=None, stdout=subprocess.PIPE, before=None, **environment):
+    """Runs a program to its end, with the environment variables given; its output must be UTF-8."""
     done = subprocess.run(command(program, *arguments), cwd=cwd, stdout=stdout, stderr=subprocess.PIPE,
-                          stdin=subprocess.DEVNULL, timeout=LIMIT, preexec_fn=before, check=False)
+                          stdin=subprocess.DEVNULL, timeout=LIMIT, preexec_fn=before, check=False,
+                          env={**os.environ, **environment})
     return Result(done.returncode, (done.stdout or b"").decode("utf-8"), done.stderr.decode("utf-8"))
 
 

@@ -4,10 +4,8 @@ refuses. That a wrong row gets no time is tests/engine/conv_bench_test.cpp."""
 import csv
 import io
 import json
-import os
-import subprocess
 
-from support import BIN, LIMIT, SOURCE, Case, command, main, run
+from support import BIN, SOURCE, Case, main, run
 
 SHAPE = 'mb2_ic3ih9_oc4oh9_kh3_n"tiny"'
 QUICK = ("--samples", 2, "--threads", 1)
@@ -98,23 +96,21 @@ class Bench(Case):
         """At sizes that it can bear, whatever the shape."""
         if not (VIRTUAL_GPU / "libcudart.so.13").exists():
             self.skipTest("this build has no virtual GPU")
-        environment = {**os.environ, "LD_LIBRARY_PATH": str(VIRTUAL_GPU)}
+        environment = {"LD_LIBRARY_PATH": str(VIRTUAL_GPU)}
         shapes = ("--shape", 'mb16_ic128ih184_oc128oh184_kh9ph4_n"big"', "--shape", SHAPE)
-        words = command("bench_conv", *shapes, "--device", "cuda", "--algo", ALL, "--json", "-")
-        done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=LIMIT, check=False)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertIn("clocks: unknown", done.stderr)
-        self.assertIn("virtual device: no times; shapes cut to at most 2 million multiply-adds", done.stderr)
-        rows = json.loads(done.stdout)
+        done = run("bench_conv", *shapes, "--device", "cuda", "--algo", ALL, "--json", "-", **environment)
+        self.assertEqual(done.code, 0, done)
+        self.assertIn("clocks: unknown", done.err)
+        self.assertIn("virtual device: no times; shapes cut to at most 2 million multiply-adds", done.err)
+        rows = json.loads(done.out)
         self.assertGreaterEqual(len(rows), 6)
         for row in rows:
             self.assertTrue(row["device"].startswith("vgpu"), row)
             self.assertEqual((row["verdict"], row["median_s"], row["ratio"], row["peak_gflops"]), ("right", None, None, None))
             self.assertLessEqual(row["flops_effective"], 4e6)
         # "auto" never picks it.
-        words = command("bench_conv", *QUICK, "--shape", SHAPE, "--check", "--json", "-")
-        done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=LIMIT, check=False)
-        self.assertEqual({row["device"] for row in json.loads(done.stdout)}, {"cpu"})
+        done = run("bench_conv", *QUICK, "--shape", SHAPE, "--check", "--json", "-", **environment)
+        self.assertEqual({row["device"] for row in json.loads(done.out)}, {"cpu"})
 
     def test_help_and_version(self):
         for flag in ("--help", "--version"):

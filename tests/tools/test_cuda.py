@@ -1,12 +1,9 @@
 """The programs with --device cuda, on the virtual GPU: the CPU's numbers, the same bits again, mistakes told."""
 
-import os
 import re
-import subprocess
 import sys
 
-from support import (BATCH, BIN, LIMIT, TINY, Case, Result, command, main, raw_tensors, read_csv, read_safetensors, run,
-                     write_safetensors)
+from support import BATCH, BIN, TINY, Case, main, raw_tensors, read_csv, read_safetensors, run, write_safetensors
 
 VGPU = BIN.parent / "vgpu"
 STEPS = 10
@@ -14,9 +11,7 @@ TRAINING = ("--data", "synthetic:40", "--steps", STEPS, "--seed", 3, *TINY)
 
 
 def run_cuda(program, *arguments, **environment):
-    done = subprocess.run(command(program, *arguments), capture_output=True, timeout=LIMIT, check=False,
-                          env={**os.environ, "LD_LIBRARY_PATH": str(VGPU), **environment})
-    return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+    return run(program, *arguments, **{"LD_LIBRARY_PATH": str(VGPU), **environment})
 
 
 class Cuda(Case):

@@ -1,19 +1,15 @@
 """cpm-doctor: aligned lines with verdicts, JSON, exit codes, and what makes a WARN or a FAIL."""
 
 import json
-import os
-import subprocess
 
-from support import BIN, LIMIT, Case, Result, command, main, run
+from support import BIN, Case, main, run
 
 VIRTUAL_GPU = BIN.parent / "vgpu"
 
 
 class Doctor(Case):
     def with_environment(self, *arguments, **variables):
-        done = subprocess.run(command("cpm-doctor", *arguments), env={**os.environ, **variables}, capture_output=True,
-                              text=True, cwd=self.folder, timeout=LIMIT, check=False)
-        return Result(done.returncode, done.stdout, done.stderr)
+        return run("cpm-doctor", *arguments, cwd=self.folder, **variables)
 
     def checks(self, result, code=0):
         self.assertEqual(result.code, code, result)
