@@ -16,6 +16,11 @@ size_t Correlation::workspace_bytes() const {
   return sizeof(float) * static_cast<size_t>(packed + (parts > 1 ? parts * out_floats() : 0));
 }
 
+/// Two tiles and two rows of weights; or, at the end, a channel of every warp.
+size_t Correlation::shared_bytes() const {
+  return sizeof(float) * static_cast<size_t>(std::max(2 * (stage_floats() + S * tile_k()), 8 * kStoreFloats));
+}
+
 /// Every block does the same work: the tiles that need the fewest, of equal ones those that reuse weights and
 /// input most; and as many parts as make a full grid, of at least two channels each.
 Correlation plan_correlation(const ConvProblem& problem, Direction direction) {
@@ -48,15 +53,39 @@ size_t WeightGradient::workspace_bytes() const {
   return parts > 1 ? sizeof(float) * static_cast<size_t>(parts * problem.w_size()) : 0;
 }
 
+int WeightGradient::pitch() const {
+  const auto window = static_cast<int>(ceil_div(4 + problem.S - 1, 4) * 4);
+  return segment - 4 + window <= 36 ? 36 : 44;
+}
+
+int WeightGradient::plane() const {
+  return static_cast<int>(problem.R + kRows - 1) * pitch() + 4 * (8 - pitch() / 4 % 8);
+}
+
+int WeightGradient::stage_floats() const {
+  const int64_t rows = 32 * (8 / k_warps);  // of the kernels; they may begin amid a channel
+  const auto channels = static_cast<int>(std::min(problem.C, 1 + ceil_div(rows - 1, problem.R)));
+  return dy_floats() + channels * plane();
+}
+
+/// Two pieces; or, at the end, every warp's sums of one output channel.
+size_t WeightGradient::shared_bytes() const {
+  return sizeof(float) *
+         static_cast<size_t>(std::max(2 * stage_floats(), 8 * 32 * static_cast<int>(problem.S)));
+}
+
 /// 32 output channels a block where 64 would waste more; the segments with the least work, where every one
-/// costs that of some three columns more; and as many parts as make two full grids, of at least four pieces
-/// each.
+/// costs that of some three columns more, of those that fit (kernels one row high take many channels); and as
+/// many parts as make two full grids, of at least four pieces each.
 WeightGradient plan_weight_gradient(const ConvProblem& problem) {
   WeightGradient plan{.problem = problem};
   if ((problem.K - 1) % 64 < 32) plan.k_warps = 4;
   const auto cost = [&](int segment) { return ceil_div(problem.Q(), segment) * (segment + 3); };
-  for (int segment = 24; segment > 0; segment -= 4) {
-    if (cost(segment) < cost(plan.segment)) plan.segment = segment;
+  plan.segment = 4;
+  for (int segment = 8; segment <= 28; segment += 4) {
+    WeightGradient other = plan;
+    other.segment = segment;
+    if (cost(segment) <= cost(plan.segment) && other.shared_bytes() <= kMostSharedBytes) plan = other;
   }
   plan.parts = static_cast<int>(
       std::clamp<int64_t>(2 * kFullGrid / plan.blocks(), 1, std::max<int64_t>(1, plan.pieces() / 4)));

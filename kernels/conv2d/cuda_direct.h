@@ -18,10 +18,16 @@ constexpr int64_t ceil_div(int64_t a, int64_t b) {
 /// by the device at hand: the bits of a result would depend on it.
 inline constexpr int64_t kFullGrid = 264;
 
+/// Shared memory that a block may have on every device we build for; Turing has no more.
+inline constexpr size_t kMostSharedBytes = 64 * 1024;
+
 /// A correlation at stride 1, out[n,k,p,q] = sum over c,r,s of in[n,c,p-pad_h+r,q-pad_w+s] w[k,c,r,s], and
 /// how it is cut. dgrad is the correlation of dy with w turned by 180 degrees and its channels exchanged;
 /// then pads may be negative.
 struct Correlation {
+  /// Floats of one channel of a warp tile on its way out: 16 padded rows of 20, or 8 of 36.
+  static constexpr int kStoreFloats = 16 * 20;
+
   int C = 0, H = 0, W = 0, K = 0, P = 0, Q = 0, R = 0, S = 0, pad_h = 0, pad_w = 0;
   int64_t N = 0;
 
@@ -39,6 +45,10 @@ struct Correlation {
   int64_t blocks() const { return int64_t{tiles_p()} * tiles_q() * k_blocks() * N; }
   int64_t packed_floats() const { return int64_t{k_blocks()} * tile_k() * C * R * S; }
   int64_t out_floats() const { return N * K * P * Q; }
+  /// Floats from a row of the input's tile to the next, and in the tile.
+  int pitch() const { return tile_cols == 32 ? 44 : 28; }
+  int stage_floats() const { return (tile_rows() + R - 1) * pitch(); }
+  size_t shared_bytes() const;
   /// Packed weights, then the parts.
   size_t workspace_bytes() const;
 };
@@ -73,6 +83,12 @@ struct WeightGradient {
   int pieces_p() const { return static_cast<int>(ceil_div(problem.P(), kRows)); }
   int pieces_q() const { return static_cast<int>(ceil_div(problem.Q(), segment)); }
   int64_t pieces() const { return problem.N * pieces_p() * pieces_q(); }
+  /// Floats from a row of the tile of x to the next, and to the next channel; of a piece of dy; of both.
+  int pitch() const;
+  int plane() const;
+  int dy_floats() const { return 8 * k_warps * kRows * segment; }
+  int stage_floats() const;
+  size_t shared_bytes() const;
   /// The parts.
   size_t workspace_bytes() const;
 };

@@ -18,7 +18,8 @@ namespace {
 constexpr int kThreads = 256;
 constexpr int kThreadK = 8, kThreadPixels = 8;
 constexpr int kStorePitch = 36, kSquareStorePitch = 20;  // floats a row of a warp's tile on its way out
-constexpr int kStoreFloats = 16 * kSquareStorePitch;     // of a warp's channel
+constexpr int kStoreFloats = Correlation::kStoreFloats;
+static_assert(kStoreFloats >= 16 * kSquareStorePitch && kStoreFloats >= 8 * kStorePitch);
 
 /// What the kernel gets. Pointers are those of this call: `out` may be the parts.
 struct Job {
@@ -248,8 +249,6 @@ void correlate(const Exec& exec, const Correlation& plan, const CorrelationOpera
 
   const bool split = plan.parts > 1;
   float* const parts = packed + ceil_div(plan.packed_floats(), 16) * 16;
-  const int pitch = plan.tile_cols == 32 ? 44 : 28;
-  const int stage_floats = (plan.tile_rows() + plan.R - 1) * pitch;
   const Job job{.in = t.in,
                 .weights = packed,
                 .bias = split ? nullptr : t.bias,
@@ -265,8 +264,8 @@ void correlate(const Exec& exec, const Correlation& plan, const CorrelationOpera
                 .pad_w = plan.pad_w,
                 .k_warps = plan.k_warps,
                 .tile_cols = plan.tile_cols,
-                .pitch = pitch,
-                .stage_floats = stage_floats,
+                .pitch = plan.pitch(),
+                .stage_floats = plan.stage_floats(),
                 .k_blocks = plan.k_blocks(),
                 .tiles_p = plan.tiles_p(),
                 .tiles_q = plan.tiles_q(),
@@ -274,11 +273,10 @@ void correlate(const Exec& exec, const Correlation& plan, const CorrelationOpera
                 .part_floats = plan.out_floats(),
                 .add = !split && t.add,
                 .relu = !split && t.relu};
-  const size_t floats = std::max(2 * (stage_floats + plan.S * plan.tile_k()), kThreads / 32 * kStoreFloats);
   const Site site{"conv_direct_correlate",
                   {{"n", plan.N}, {"c", plan.C}, {"h", plan.H}, {"w", plan.W}, {"k", plan.K}, {"r", plan.R}}};
   launch(exec, site, dim3(static_cast<uint32_t>(plan.blocks()), static_cast<uint32_t>(plan.parts)), kThreads,
-         floats * sizeof(float), kernel_for(plan.S), job);
+         plan.shared_bytes(), kernel_for(plan.S), job);
   if (!split) return;
   sum_parts(exec, {.parts = parts,
                    .count = plan.parts,

@@ -8,8 +8,6 @@
 // so that 8 neighbouring lanes read 8 different units.
 #include <cuda_pipeline_primitives.h>
 
-#include <algorithm>
-
 #include "kernels/base/cuda_launch.h"
 #include "kernels/conv2d/cuda_direct.h"
 #include "kernels/conv2d/cuda_direct_copy.cuh"
@@ -188,12 +186,6 @@ void weight_gradient(const Exec& exec, const WeightGradient& plan, const float* 
   const auto size = [](int64_t value) { return static_cast<int>(value); };
   const bool split = plan.parts > 1;
   float* const parts = static_cast<float*>(exec.workspace.data);
-  const int rows = 32 * (kWarps / plan.k_warps);
-  const int window = size(ceil_div(4 + c.S - 1, 4) * 4), width = plan.segment - 4 + window;
-  const int pitch = width <= 36 ? 36 : 44;
-  const int plane = size(c.R + kRows - 1) * pitch + 4 * (8 - pitch / 4 % 8);
-  const int dy_floats = plan.k_warps * kThreadK * kRows * plan.segment;
-  const int channels = size(std::min(c.C, 1 + ceil_div(rows - 1, c.R)));
   const Job job{.x = x,
                 .dy = dy,
                 .out = split ? parts : dw,
@@ -208,10 +200,10 @@ void weight_gradient(const Exec& exec, const WeightGradient& plan, const float* 
                 .pad_w = size(c.pad_w),
                 .k_warps = plan.k_warps,
                 .segment = plan.segment,
-                .pitch = pitch,
-                .plane = plane,
-                .dy_floats = dy_floats,
-                .stage_floats = dy_floats + channels * plane,
+                .pitch = plan.pitch(),
+                .plane = plan.plane(),
+                .dy_floats = plan.dy_floats(),
+                .stage_floats = plan.stage_floats(),
                 .k_blocks = plan.k_blocks(),
                 .pieces_p = plan.pieces_p(),
                 .pieces_q = plan.pieces_q(),
@@ -219,11 +211,10 @@ void weight_gradient(const Exec& exec, const WeightGradient& plan, const float* 
                 .pieces = plan.pieces(),
                 .part_floats = c.w_size(),
                 .add = !split && add};
-  const size_t floats = std::max(2 * job.stage_floats, kThreads * size(c.S));
   const Site site{"conv_direct_wgrad",
                   {{"n", c.N}, {"c", c.C}, {"h", c.H}, {"w", c.W}, {"k", c.K}, {"r", c.R}}};
   launch(exec, site, dim3(static_cast<uint32_t>(plan.blocks()), static_cast<uint32_t>(plan.parts)), kThreads,
-         floats * sizeof(float), kernel_for(size(c.S)), job);
+         plan.shared_bytes(), kernel_for(size(c.S)), job);
   if (!split) return;
   sum_parts(exec, {.parts = parts,
                    .count = plan.parts,
