@@ -44,10 +44,6 @@ std::array<Piece, kPieces> pieces_of(BatchTensors* batch) {
   return pieces;
 }
 
-}  // namespace
-
-namespace {
-
 Tensor shaped(engine::Shape shape) {
   static std::byte nothing;
   return {shape, DType::F32, std::shared_ptr<void>(std::shared_ptr<void>(), &nothing)};
@@ -164,8 +160,9 @@ void StepInput::upload(const BatchTensors& host) {
   host_ = host;
   if (exec_.backend == kernels::Backend::Cpu) return;
   if (!buffers_ || !buffers_->fits(host)) {
-    buffers_ = std::make_unique<Buffers>(exec_, host);
     ++generation_;
+    buffers_.reset();  // first: both need not fit
+    buffers_ = std::make_unique<Buffers>(exec_, host);
   }
   Buffers& b = *buffers_;
   b.runtime.synchronize(b.copies);  // the upload before has left the staging memory
@@ -186,10 +183,12 @@ void StepInput::upload(const BatchTensors& host) {
 }
 
 const BatchTensors& StepInput::take() {
-  if (!buffers_) {
+  if (exec_.backend == kernels::Backend::Cpu) {
+    CPM_CHECK(host_.image.defined(), "nothing was uploaded");
     CPM_CHECK(!host_.people, "a batch for the CPU whose maps are not drawn");
     return host_;
   }
+  CPM_CHECK(buffers_, "nothing was uploaded");
   Buffers& b = *buffers_;
   b.runtime.wait(b.compute, b.arrived);
   for (size_t i = 0; i < kParts; ++i) {

@@ -88,9 +88,12 @@ void StepRunner::forget_recording() {
 
 void StepRunner::measure(const BatchTensors& given, bool supervised, bool training) {
   const BatchTensors batch = with_shapes(given);
-  const Shape& shape = batch.image.shape();
-  if (arena_ && shape == prepared_ && training == prepared_training_ && supervised == prepared_supervised_)
-    return;
+  const Prepared wanted{.image = batch.image.shape(),
+                        .supervised = training && supervised,
+                        .training = training,
+                        .plateau = training && batch.people != nullptr};
+  if (prepared_ == wanted) return;
+  prepared_.reset();  // of a dry run that fails nothing is to be used
   if (arena_) runtime_->synchronize_device(exec_.device);
   forget_recording();
   arena_ = std::make_unique<engine::Arena>(engine::Arena::Options{.place = engine::Place(exec_)});
@@ -102,9 +105,7 @@ void StepRunner::measure(const BatchTensors& given, bool supervised, bool traini
     engine::Tape tape(context, false);
     model_->forward(tape, batch.image, batch.center);
   }
-  prepared_ = shape;
-  prepared_training_ = training;
-  prepared_supervised_ = supervised;
+  prepared_ = wanted;
 }
 
 void StepRunner::prepare(const BatchTensors& batch, bool supervised, bool training) {
@@ -158,12 +159,12 @@ void StepRunner::plateau(engine::Context& context, const BatchTensors& batch) {
   }
 }
 
-void StepRunner::compute(const BatchTensors& batch, const StepKind& kind) {
-  forward_backward(batch, kind.intermediate_supervision);
-  if (kind.optimizer == nullptr) return;
-  const size_t bytes = kind.optimizer->segments_bytes();
+void StepRunner::compute(const BatchTensors& batch) {
+  forward_backward(batch, kind_.intermediate_supervision);
+  if (kind_.optimizer == nullptr) return;
+  const size_t bytes = kind_.optimizer->segments_bytes();
   runtime_->copy(exec_, segments_.memory().get(), host_segments_.get(), bytes);
-  kind.optimizer->launch(exec_, segments_.memory().get());
+  kind_.optimizer->launch(exec_, segments_.memory().get());
 }
 
 void StepRunner::upload(const BatchTensors& batch) {
@@ -171,38 +172,46 @@ void StepRunner::upload(const BatchTensors& batch) {
 }
 
 void StepRunner::launch(const StepKind& kind) {
+  CPM_CHECK(!under_way_, "a step is launched while another is under way");
   const BatchTensors& batch = input_.take();
   prepare(batch, kind.intermediate_supervision, true);
   if (std::exchange(generation_, input_.generation()) != generation_) forget_recording();
-  if (kind.optimizer != recorded_optimizer_) {
+  if (const int64_t id = kind.optimizer == nullptr ? 0 : kind.optimizer->id(); id != optimizer_id_) {
     forget_recording();
-    recorded_optimizer_ = kind.optimizer;
     if (kind.optimizer != nullptr) {
       const auto bytes = static_cast<int64_t>(kind.optimizer->segments_bytes());
       host_segments_ = staging(*runtime_, static_cast<size_t>(bytes));
       segments_ = Tensor::zeros({(bytes + 7) / 8}, DType::F64, engine::Place(exec_));
     }
+    optimizer_id_ = id;
   }
   if (kind.optimizer != nullptr) kind.optimizer->prepare(kind.lr, host_segments_.get());
   kind_ = kind;
   drawn_here_ = batch.people != nullptr;
+  run_or_replay(batch);
+  under_way_ = true;
+}
+
+void StepRunner::run_or_replay(const BatchTensors& batch) {
   ++runs_;
   // The first run loads the kernels, which a recording must not do on every driver.
   if (recording_ == nullptr && record_ && runs_ > 1 && runtime_->begin_recording(exec_)) {
     try {
-      compute(batch, kind);
+      compute(batch);
     } catch (...) {
       runtime_->abandon_recording(exec_);
       throw;
     }
     recording_ = runtime_->end_recording(exec_);
   }
-  if (recording_ == nullptr) return compute(batch, kind);
+  if (recording_ == nullptr) return compute(batch);
   runtime_->replay(exec_, recording_);
   ++replays_;
 }
 
 StepResult StepRunner::wait() {
+  CPM_CHECK(under_way_, "no step is under way");
+  under_way_ = false;
   runtime_->synchronize(exec_);
   StepResult result;
   result.stage_losses.assign(results_->losses.begin(), results_->losses.begin() + model_->stages());
@@ -221,6 +230,7 @@ StepResult StepRunner::gradients(const BatchTensors& batch, bool supervised) {
 }
 
 std::vector<std::vector<float>> StepRunner::beliefs(const BatchTensors& batch) {
+  CPM_CHECK(!under_way_, "belief maps are asked for while a step is under way");
   upload(batch);
   const BatchTensors& input = input_.take();
   prepare(input, false, false);

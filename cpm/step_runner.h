@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "cpm/dataset/loader.h"
@@ -46,7 +47,8 @@ class StepRunner {
   void prepare(const BatchTensors& batch, bool intermediate_supervision, bool training);
 
   /// A step in three parts, so that the next batch is made and uploaded while a device computes: upload()
-  /// the input, launch() the step on what was uploaded last, wait() for its result.
+  /// the input, launch() the step on what was uploaded last, wait() for its result. Every launch() is waited
+  /// for before the next one and before beliefs(): both write what the step under way reads.
   void upload(const BatchTensors& batch);
   void launch(const StepKind& kind);
   StepResult wait();
@@ -65,10 +67,19 @@ class StepRunner {
 
  private:
   struct Results;
+  /// What a dry run was made for.
+  struct Prepared {
+    engine::Shape image;
+    bool supervised = false, training = false;
+    bool plateau = false;  // the targets are drawn on the device, which also computes StepResult::plateau
+
+    bool operator==(const Prepared&) const = default;
+  };
 
   void forward_backward(const BatchTensors& batch, bool supervised);
   void plateau(engine::Context& context, const BatchTensors& batch);
-  void compute(const BatchTensors& batch, const StepKind& kind);
+  void compute(const BatchTensors& batch);
+  void run_or_replay(const BatchTensors& batch);
   void forget_recording();
 
   Model* model_;
@@ -78,18 +89,18 @@ class StepRunner {
   engine::ConvPlan plan_;
   std::unique_ptr<engine::Arena> arena_;
   StepInput input_;
-  engine::Shape uploaded_, prepared_;  // image shapes of the last upload and of the reserved memory
-  bool prepared_training_ = false, prepared_supervised_ = false;
+  std::optional<Prepared> prepared_;     // none while the arena is not measured
   std::shared_ptr<Results> results_;     // host memory that the device writes
   engine::Tensor stats_;                 // kernels::ArrayStats, where the step computes
   std::shared_ptr<void> host_segments_;  // the optimiser's, written before each launch ...
   engine::Tensor segments_;              // ... and copied here by the step
   engine::Tensor joint_maps_;            // [n, k + 1]: 1 for joints, 0 for the background
-  StepKind kind_;                        // of the step under way
+  bool under_way_ = false;               // launched, not waited for
+  StepKind kind_;                        // of that step, or of the last one
   bool drawn_here_ = false;              // its maps were drawn by the device
   int64_t generation_ = 0;               // of the input that was recorded
   void* recording_ = nullptr;
-  const engine::Optimizer* recorded_optimizer_ = nullptr;
+  int64_t optimizer_id_ = 0;        // whose segments are here, and whose launch is recorded; 0: none
   int64_t runs_ = 0, replays_ = 0;  // since the last change of shapes or optimiser; ever
 };
 

@@ -1,5 +1,7 @@
 #include "engine/optim/optimizer.h"
 
+#include <atomic>
+
 #include "kernels/optim/optim.h"
 
 namespace engine {
@@ -7,9 +9,18 @@ namespace engine {
 using kernels::AdamSegment;
 using kernels::SgdSegment;
 
+namespace {
+
+int64_t next_id() {
+  static std::atomic<int64_t> last{0};
+  return ++last;
+}
+
+}  // namespace
+
 Optimizer::Optimizer(ParameterStore& store, const OptimizerOptions& options,
                      std::vector<ParameterScale> scales)
-    : store_(&store), options_(options), scales_(std::move(scales)) {
+    : store_(&store), id_(next_id()), options_(options), scales_(std::move(scales)) {
   CPM_CHECK(scales_.size() == store.all().size(), "{} scales for {} parameters", scales_.size(),
             store.all().size());
   first_ = Tensor::zeros({store.flat_count()}, store.dtype(), store.place());

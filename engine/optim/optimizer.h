@@ -46,9 +46,13 @@ class Optimizer {
   /// State buffers by name ("momentum", or "adam_m" and "adam_v"), flat as the store's: for checkpoints.
   std::vector<std::pair<std::string, Tensor>> state() const;
   size_t state_bytes() const;
+  /// No other optimiser of this process has or had it, but copies: for who keeps a recorded launch, as an
+  /// address may be used again.
+  int64_t id() const { return id_; }
 
  private:
   ParameterStore* store_;
+  int64_t id_;
   OptimizerOptions options_;
   std::vector<ParameterScale> scales_;
   int64_t steps_ = 0;

@@ -1,5 +1,8 @@
 // Whole training steps on CUDA: the CPU's numbers to rounding, the same bits from run to run, recorded or
 // not.
+#include <optional>
+
+#include "cpm/dataset/dataset.h"
 #include "cpm/step_runner.h"
 #include "engine/nn/named_fill.h"
 #include "tests/support/cuda_device.h"
@@ -108,6 +111,62 @@ TEST_CASE("cuda training steps: as the CPU, the same bits recorded or not", "[un
 
 TEST_CASE("cuda training steps under the checkers", "[checked]") {
   check_training(2, {});
+}
+
+TEST_CASE("cuda runner: another optimiser at the same address is not the recorded one", "[unchecked]") {
+  CudaDevice cuda;
+  Cpu cpu;
+  using Options = engine::OptimizerOptions;
+  const auto weights = [](const kernels::Exec& exec) {
+    Model model({.stages = 2, .joints = kJoints, .width = 0.0625}, DType::F32, engine::Place(exec));
+    engine::named_fill(model.parameters(), "cuda");
+    StepRunner runner(model, exec);
+    std::optional<engine::Optimizer> optimizer;
+    for (const double momentum : {0.0, 0.9}) {
+      optimizer.emplace(model.parameters(), Options{.kind = Options::Kind::Sgd, .momentum = momentum},
+                        std::vector<engine::ParameterScale>(model.parameters().all().size()));
+      for (int step = 0; step < 3; ++step) {
+        runner.upload(batch_of(step, 1));
+        runner.launch({.optimizer = &*optimizer, .lr = 1e-4});
+        runner.wait();
+      }
+    }
+    const Tensor values = engine::to_host(model.parameters().flat_value());
+    return std::vector<float>(values.span<float>().begin(), values.span<float>().end());
+  };
+  CHECK(relative_l2(weights(cuda.exec), weights(cpu.exec)) <= 1e-6);
+}
+
+TEST_CASE("cuda runner: batches drawn by the host and by the device take turns", "[unchecked]") {
+  CudaDevice cuda;
+  Cpu cpu;
+  const auto dataset = cpm::open_dataset(cpm::parse_data_spec("synthetic:1"));
+  constexpr int kHuman = 14, kInput = 32;
+  const auto sample = [&](bool draw) {
+    cpm::Batch batch = cpm::make_batch(1, kHuman, kInput, draw);
+    cpm::fill_sample(*dataset, 0, cpm::person_crop(dataset->record(0).person, kInput), false, 0, &batch);
+    return batch;
+  };
+  const cpm::Batch drawn = sample(true);
+  const int64_t cells = kInput / 8 * kInput / 8;
+  const std::vector<double> plateau = {cpm::dead_plateau(drawn.target_stage1.data(), kHuman, cells, false),
+                                       cpm::dead_plateau(drawn.target_rest.data(), kHuman, cells, false)};
+  const cpm::NetworkConfig network{.stages = 2, .joints = kHuman, .width = 0.0625};
+  Model on_device(network, DType::F32, engine::Place(cuda.exec)), on_host(network, DType::F32);
+  for (const Model* model : {&on_device, &on_host}) engine::named_fill(model->parameters(), "cuda");
+  StepRunner device(on_device, cuda.exec), host(on_host, cpu.exec);
+  const auto want = host.gradients(cpm::to_tensors(drawn, DType::F32), true);
+  for (const bool draw : {true, false, true}) {
+    const auto batch = cpm::to_tensors(sample(draw), DType::F32);
+    for (int repeat = 0; repeat < 3; ++repeat) {
+      const auto got = device.gradients(batch, true);
+      CAPTURE(draw, repeat);
+      check_close(got.stage_losses, want.stage_losses, 1e-6);
+      check_close({got.grad_norm}, {want.grad_norm}, 1e-5);
+      check_close(got.plateau, draw ? std::vector<double>() : plateau, 1e-6);
+    }
+  }
+  CHECK(device.replays() == 6);  // two of three steps each
 }
 
 TEST_CASE("cuda runner: batches of another size, belief maps, gradients alone", "[unchecked]") {
