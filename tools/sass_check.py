@@ -32,6 +32,8 @@ SPILLS = re.compile(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) b
 REGISTERS = re.compile(r"Used (\d+) registers")
 LABEL = re.compile(r"^(\.L_x_\d+):")
 INSTRUCTION = re.compile(r"^\s*/\*[0-9a-f]{4,}\*/\s+(?:@!?U?P\w+\s+)?([A-Z][A-Z0-9_.]*)(.*);")
+# CMakeLists.txt's line for sources with options of their own.
+OWN_OPTIONS = re.compile(r'set_source_files_properties\(([^()"]*\.cu) PROPERTIES COMPILE_OPTIONS "([^"$]*)"\)')
 BRANCH_TO = re.compile(r"`\((\.L_x_\d+)\)")
 
 
@@ -94,12 +96,18 @@ def computing_loop(instructions, labels):
     return sum(ffma[i] for i in best), len(set(best) - copies)
 
 
+def own_options(cmake):
+    """{source, as CMakeLists.txt names it: options it is built with beside everyone's}."""
+    return {source: options.split(";") for sources, options in OWN_OPTIONS.findall(cmake) for source in sources.split()}
+
+
 def compiled(nvcc, nvdisasm, source, arch):
     """({kernel: numbers of ptxas}, {kernel: instructions and labels}) of a source; the second empty without nvdisasm."""
     with tempfile.TemporaryDirectory(prefix="cpm-sass-") as folder:
         cubin = pathlib.Path(folder) / "kernels.cubin"
-        command = [nvcc, "-std=c++20", "-O3", f"-I{SOURCE}", "-cubin", f"-arch=sm_{arch}", "-Xptxas", "-v",
-                   str(source), "-o", str(cubin)]
+        own = own_options((SOURCE / "CMakeLists.txt").read_text(encoding="utf-8"))
+        command = [nvcc, "-std=c++20", "-O3", *own.get(str(source.relative_to(SOURCE)), []), f"-I{SOURCE}", "-cubin",
+                   f"-arch=sm_{arch}", "-Xptxas", "-v", str(source), "-o", str(cubin)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise RuntimeError(f"does not compile\n{done.stderr}")

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import sys
 import unittest
 
@@ -37,6 +38,17 @@ class SassCheck(unittest.TestCase):
         kernels = sass_check.parse_ptxas(PTXAS)
         self.assertEqual(kernels["_Z4fastPf"], {"stack": 0, "stores": 0, "loads": 0, "registers": 121})
         self.assertEqual(kernels["_Z4slowPf"], {"stack": 16, "stores": 12, "loads": 20, "registers": 32})
+
+    def test_options_of_the_build(self):
+        """Sources are compiled as CMakeLists.txt has them compiled."""
+        text = 'set_source_files_properties(a/b.cu c/d.cu PROPERTIES COMPILE_OPTIONS "-x;-y=1")'
+        self.assertEqual(sass_check.own_options(text), {"a/b.cu": ["-x", "-y=1"], "c/d.cu": ["-x", "-y=1"]})
+        cmake = (SOURCE / "CMakeLists.txt").read_text(encoding="utf-8")
+        options = sass_check.own_options(cmake)
+        self.assertEqual(options["kernels/optim/cuda.cu"], ["-fmad=false"])
+        self.assertEqual(len(options), len(re.findall(r"\.cu\b(?=[^()]*COMPILE_OPTIONS)", cmake)))
+        for source in options:
+            self.assertTrue((SOURCE / source).is_file(), source)
 
     def test_names(self):
         symbol = "_ZN7kernels12_GLOBAL__N_19conv_gemmILb0ELb1EEEvi"
