@@ -10,8 +10,8 @@ from support import BIN, LIMIT, SOURCE, Case, main
 
 SCRIPT = SOURCE / "tools/gpu_check.sh"
 STEPS = ("build", "doctor", "device", "kernels", "networks", "libraries", "train-cpu", "train-cuda", "train-plain",
-         "loss-curve", "same-bits", "conv-batch1", "conv-batch16", "network", "network-plain", "network-cudnn", "memcheck",
-         "racecheck", "initcheck")
+         "loss-curve", "same-bits", "conv-batch1", "conv-batch16", "network", "network-plain", "network-cudnn",
+         "cudnn-recorded", "memcheck", "racecheck", "initcheck")
 PROGRAMS = ("bin/compute-sanitizer", "bin/cpm-doctor", "bin/cpm-train", "bin/bench_conv", "bin/bench_cpm", "tests/kernels_cuda_tests",
             "tests/cpm_cuda_tests", "tests/kernels_libs_tests")
 DEVICE = "PASS  cuda:0  a card, compute capability 9.0"
@@ -37,7 +37,7 @@ class GpuCheck(Case):
         """A build folder of shell scripts: all succeed, but those given here."""
         build = self.folder / "build"
         defaults = {"cpm_doctor": f'printf "PASS  cuda    runtime\\n{DEVICE}\\n{LIBRARIES}\\n"', "cpm_train": TRAIN,
-                    "bench_conv": "echo measured"}
+                    "bench_conv": "echo measured", "bench_cpm": "echo bench_cpm \"$@\" '\"losses\": [2, 1]'"}
         for program in PROGRAMS:
             path = build / program
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -58,7 +58,7 @@ class GpuCheck(Case):
         code, steps, text = self.check("--virtual", "--no-build", "--build", BIN.parent, "--out", out)
         self.assertEqual(tuple(steps), STEPS, text)
         self.assertEqual((code, self.verdicts(steps, "FAIL")), (0, set()), text)
-        self.assertEqual(self.verdicts(steps, "SKIP"), {"build", "memcheck", "racecheck", "initcheck"}, text)
+        self.assertEqual(self.verdicts(steps, "SKIP"), {"build", "cudnn-recorded", "memcheck", "racecheck", "initcheck"}, text)
         self.assertIn("VIRTUAL GPU", steps["device"][1])
         self.assertRegex(steps["kernels"][1], r"^All tests passed \(\d+ assertions in \d+ test cases\)")
         self.assertRegex(steps["loss-curve"][1], r"^8 steps, loss .*: within [\d.e+-]+ of .*, within (0\.0e\+00|[\d.]+e-(0[6-9]|1\d)) in all")
@@ -88,14 +88,36 @@ class GpuCheck(Case):
         code, steps, text = self.check(*self.stand_ins(
             kernels_cuda_tests='echo "no kernel image"; exit 1', cpm_cuda_tests="echo half way; exit 124",
             kernels_libs_tests='echo "SKIPPED: its choice is its own"; echo "All tests passed"; exit 4', cpm_train=train,
-            bench_cpm='[ "$*" = "${*/no-cuda-graph/}" ] || exit 70'))
+            bench_cpm='[ "$*" = "${*/no-cuda-graph/}" ] || exit 70; echo "\"losses\": [1]"'))
         self.assertEqual(code, 1, text)
-        self.assertEqual(self.verdicts(steps, "FAIL"), {"kernels", "networks", "loss-curve", "network-plain"}, text)
+        self.assertEqual(self.verdicts(steps, "FAIL"), {"kernels", "networks", "loss-curve", "network-plain", "cudnn-recorded"},
+                         text)
         self.assertEqual(steps["kernels"][1], "exit code 1: no kernel image")
         self.assertEqual(steps["networks"][1], "not done after 120 s: half way")
         self.assertEqual(steps["libraries"], ("PASS", "All tests passed; SKIPPED: its choice is its own"))
         self.assertIn("(at most 1e-05 wanted), within 5.0e-02 in all (at most 2e-02)", steps["loss-curve"][1])
-        self.assertIn("4 failed", text)
+        self.assertIn("5 failed", text)
+
+    def test_recorded_cudnn(self):
+        losses = 'echo "\\"losses\\": [2, $([ "$*" = "${*/no-cuda-graph/}" ] && echo 1 || echo 1.5)]"'
+        code, steps, text = self.check(*self.stand_ins(bench_cpm=losses))
+        self.assertEqual((code, self.verdicts(steps, "FAIL")), (1, {"cudnn-recorded"}), text)
+        self.assertIn('"losses": [2, 1] recorded, "losses": [2, 1.5] launched one by one', steps["cudnn-recorded"][1])
+
+    def test_a_slow_sanitizer(self):
+        """Not done in time: a skip, but where it has found something by then."""
+        late = 'echo "========= COMPUTE-SANITIZER"; echo a test; [ $2 != %s ] || echo "%s"; exit 124'
+        for tool, found in (("memcheck", "========= Invalid __global__ read of size 4 bytes"),
+                            ("racecheck", "========= Error: Race reported between Write access"),
+                            ("initcheck", "file.cpp:3: FAILED:")):
+            with self.subTest(tool):
+                out = self.folder / tool
+                code, steps, text = self.check(*self.stand_ins(compute_sanitizer=late % (tool, found))[:-1], out)
+                self.assertEqual((code, self.verdicts(steps, "FAIL")), (1, {tool}), text)
+                others = {"memcheck", "racecheck", "initcheck"} - {tool}
+                self.assertLessEqual(others, self.verdicts(steps, "SKIP"), text)
+                for other in others:
+                    self.assertEqual(steps[other][1], "not done after 100 s: a test; no finding until then")
 
     def test_other_bits(self):
         train = TRAIN.replace("echo weights", "echo $RANDOM$RANDOM$RANDOM")
@@ -115,7 +137,7 @@ class GpuCheck(Case):
         doctor = f'printf "{DEVICE}\\nWARN  cuDNN   libcudnn.so.9: no such file | hint: none\\n"'
         code, steps, text = self.check(*self.stand_ins(cpm_doctor=doctor))
         self.assertEqual((code, self.verdicts(steps, "FAIL")), (0, set()), text)
-        for name in ("libraries", "network-cudnn"):
+        for name in ("libraries", "network-cudnn", "cudnn-recorded"):
             self.assertEqual(steps[name], ("SKIP", "libcudnn.so.9: no such file | hint: none"))
 
     def test_mistakes(self):
