@@ -195,7 +195,7 @@ std::vector<KeyRow> train_rows() {
        CPM_FIELD(train.precision),
        "number format of the arithmetic",
        kAnyNumber,
-       {.choices = {"fp32"}}},
+       {.choices = {"fp32"}, .later = {"bf16", "tf32"}}},
   };
 }
 
@@ -234,6 +234,14 @@ void check_string(const KeyRow& row, const std::string& text, const std::string&
                      std::find(strings.choices.begin(), strings.choices.end(), text) != strings.choices.end();
   const bool utf8 = is_utf8(text);
   if (utf8 && known && (strings.accepts == nullptr || strings.accepts(text))) return;
+  if (std::find(strings.later.begin(), strings.later.end(), text) != strings.later.end()) {
+    throw kernels::Error(kernels::ExitCode::Usage,
+                         {.where = where,
+                          .what = said(row, where, "not available yet", "cannot have this value yet"),
+                          .expected = limits_text(row),
+                          .got = quoted(text),
+                          .hint = "leave it out: nothing else is computed in so far"});
+  }
   const bool guess = !known && strings.choices.size() > 1;  // "expected" names an only choice already
   const std::string near = !guess ? "" : kernels::nearest_name(text, strings.choices);
   throw kernels::Error(kernels::ExitCode::Usage,

@@ -26,6 +26,7 @@ struct Range {
 /// The strings that a key accepts: one of `choices`, or what `accepts` says, or (both empty) any UTF-8 text.
 struct Strings {
   std::vector<std::string> choices;
+  std::vector<std::string> later = {};  // known names that cannot be chosen yet
   bool (*accepts)(const std::string& text) = nullptr;
   std::string form;  // what `accepts` accepts, in words
 };

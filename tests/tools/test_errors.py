@@ -151,6 +151,17 @@ class Mistakes(Case):
                 self.refuse(64, ("threads", "expected: ", "-1"), *arguments, "--threads", -1)
                 self.refuse(64, ("threads", "expected: ", "5000"), *arguments, "--threads", 5000)
 
+    def test_precisions_to_come(self):
+        """Known names that nothing computes in yet are no unknown values."""
+        weights = ("--weights", self.weights, "--out", self.out)
+        for precision in ("bf16", "tf32"):
+            parts = ("precision", "expected: ", precision, "hint: ")
+            for arguments in (self.train("--precision", precision), ("cpm-infer", *weights, "--precision", precision, self.image),
+                              ("cpm-grad", *weights, "--raw-input", self.raw, "--precision", precision)):
+                with self.subTest(arguments[0], precision=precision):
+                    self.refuse(64, ("not available yet", *parts), *arguments)
+            self.refuse(64, ("train.precision", "yet", *parts), *self.train("--set", f"train.precision={precision}"))
+
     def test_settings(self):
         for parts, more in (
                 (("train.batch", "1-65536", "got: "), ("--set", "train.batch=0")),
@@ -164,7 +175,7 @@ class Mistakes(Case):
                 (("optim.lr", "nan"), ("--set", "optim.lr=nan")),
                 (("KEY=VALUE",), ("--set", "model.stages")),
                 (("train.name", "got: "), ("--set", "train.name=../../x")),
-                (("train.precision", "fp32", "bf16"), ("--precision", "bf16")),
+                (("train.precision", "unknown value", "fp32", "fp23"), ("--precision", "fp23")),
                 (("train.epochs", "got: -1"), ("--epochs", -1)),
                 (("memory", "--batch", "expected: at most"), ("--set", "data.input=4096", "--set", "train.batch=65536"))):
             with self.subTest(parts):
