@@ -1,9 +1,6 @@
 #include "kernels/base/cudnn_handle.h"
 
-#include <cuda_runtime_api.h>
-
-#include <map>
-
+#include "kernels/base/cuda_library_handles.h"
 #include "kernels/base/error.h"
 #include "kernels/base/plugin_export.h"
 
@@ -11,22 +8,7 @@ namespace kernels::cudnn {
 
 namespace {
 
-std::mutex mutex;
-
-struct Start {
-  cudnnStatus_t status = CUDNN_STATUS_NOT_INITIALIZED;
-  cudnnHandle_t handle = nullptr;
-};
-
-/// The device's handle, created at the first use; never destroyed, as the driver may be gone before this
-/// library. Under the mutex.
-const Start& start_on(int device) {
-  static std::map<int, Start> starts;
-  (void)cudaSetDevice(device);  // a device that is not there shows in the status
-  const auto [place, is_new] = starts.try_emplace(device);
-  if (is_new) place->second.status = cudnnCreate(&place->second.handle);
-  return place->second;
-}
+using Handles = LibraryHandles<cudnnHandle_t, cudnnStatus_t, cudnnCreate>;
 
 }  // namespace
 
@@ -39,8 +21,8 @@ void check(cudnnStatus_t status, const char* call, const std::string& sizes) {
                                    .hint = ""});
 }
 
-Handle::Handle(const Exec& exec) : lock_(mutex) {
-  const Start& start = start_on(exec.device);
+Handle::Handle(const Exec& exec) : lock_(Handles::mutex()) {
+  const auto& start = Handles::on(exec.device);
   check(start.status, "cudnnCreate");
   handle_ = start.handle;
   check(cudnnSetStream(handle_, static_cast<cudaStream_t>(exec.stream)), "cudnnSetStream");
@@ -54,8 +36,8 @@ CPM_PLUGIN_EXPORT const char* cpm_plugin_version() {
 
 CPM_PLUGIN_EXPORT void cpm_plugin_missing(const kernels::Exec& exec, std::string* reason) {
   using namespace kernels;
-  const std::lock_guard<std::mutex> lock(cudnn::mutex);
-  const cudnnStatus_t status = cudnn::start_on(exec.device).status;
+  const std::lock_guard<std::mutex> lock(cudnn::Handles::mutex());
+  const cudnnStatus_t status = cudnn::Handles::on(exec.device).status;
   if (status == CUDNN_STATUS_SUCCESS) return;
   const size_t version = cudnnGetVersion();
   *reason = fmt::format("cuDNN {}.{} does not start: {}", version / 10000, version / 100 % 100,

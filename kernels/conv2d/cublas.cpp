@@ -12,9 +12,9 @@
 
 #include <cstdint>
 #include <limits>
-#include <map>
 #include <mutex>
 
+#include "kernels/base/cuda_library_handles.h"
 #include "kernels/base/error.h"
 #include "kernels/base/plugin_export.h"
 #include "kernels/conv2d/conv2d.h"
@@ -23,23 +23,16 @@ namespace kernels {
 
 namespace {
 
-constexpr size_t kAlign = 256;                  // of cuBLAS's workspace; exec's has 64
-constexpr size_t kWorkspace = size_t{4} << 20;  // what cuBLAS itself takes on most devices
+constexpr size_t kAlign = 256;  // of cuBLAS's workspace; exec's has 64
 
-std::mutex mutex;
+using Handles = LibraryHandles<cublasHandle_t, cublasStatus_t, cublasCreate>;
 
-struct Start {
-  cublasStatus_t status = CUBLAS_STATUS_NOT_INITIALIZED;
-  cublasHandle_t handle = nullptr;
-};
-
-/// The device's handle, created at the first use and never destroyed. Under the mutex.
-const Start& start_on(int device) {
-  static std::map<int, Start> starts;
-  (void)cudaSetDevice(device);  // a device that is not there shows in the status
-  const auto [place, is_new] = starts.try_emplace(device);
-  if (is_new) place->second.status = cublasCreate(&place->second.handle);
-  return place->second;
+/// What the documentation of cublasSetWorkspace recommends, 32 MiB for Hopper and 4 MiB for what was before;
+/// Hopper's also for what came after.
+size_t workspace_of_device(int device) {
+  int major = 0;
+  (void)cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device);
+  return size_t{major >= 9 ? 32u : 4u} << 20;
 }
 
 void check(cublasStatus_t status, const char* call, const ConvProblem& problem) {
@@ -59,8 +52,8 @@ std::string supports(const Exec&, const ConvProblem& c, Direction) {
   return c.H * c.W > most || c.C > most || c.K > most || c.N > most ? "a size is 2^31 or more" : "";
 }
 
-size_t workspace(const Exec&, const ConvProblem&, Direction) {
-  return kWorkspace + kAlign;
+size_t workspace(const Exec& exec, const ConvProblem&, Direction) {
+  return workspace_of_device(exec.device) + kAlign;
 }
 
 /// A matrix, or a batch of them `stride` elements apart, as cuBLAS sees it.
@@ -86,13 +79,14 @@ void run(const Exec& exec, const ConvProblem& c, Direction direction, const Conv
   if (direction != Direction::Fprop && mode == GradMode::Ignore) return;
   CPM_CHECK(exec.workspace.bytes >= workspace(exec, c, direction), "cublas.gemm {}: workspace of {} bytes",
             to_string(c), exec.workspace.bytes);
-  const std::lock_guard<std::mutex> lock(mutex);
-  const Start& start = start_on(exec.device);
+  const std::lock_guard<std::mutex> lock(Handles::mutex());
+  const auto& start = Handles::on(exec.device);
   check(start.status, "cublasCreate", c);
   const cublasHandle_t handle = start.handle;
   check(cublasSetStream(handle, static_cast<cudaStream_t>(exec.stream)), "cublasSetStream", c);
   const uintptr_t place = (reinterpret_cast<uintptr_t>(exec.workspace.data) + kAlign - 1) / kAlign * kAlign;
-  check(cublasSetWorkspace(handle, reinterpret_cast<void*>(place), kWorkspace), "cublasSetWorkspace", c);
+  check(cublasSetWorkspace(handle, reinterpret_cast<void*>(place), workspace_of_device(exec.device)),
+        "cublasSetWorkspace", c);
   check(cublasSetMathMode(handle, CUBLAS_DEFAULT_MATH), "cublasSetMathMode", c);
 
   const int64_t pixels = c.H * c.W;
@@ -120,8 +114,8 @@ CPM_PLUGIN_EXPORT const char* cpm_plugin_version() {
 }
 
 CPM_PLUGIN_EXPORT void cpm_plugin_missing(const kernels::Exec& exec, std::string* reason) {
-  const std::lock_guard<std::mutex> lock(kernels::mutex);
-  const cublasStatus_t status = kernels::start_on(exec.device).status;
+  const std::lock_guard<std::mutex> lock(kernels::Handles::mutex());
+  const cublasStatus_t status = kernels::Handles::on(exec.device).status;
   if (status == CUBLAS_STATUS_SUCCESS) return;
   *reason = fmt::format("cuBLAS does not start: {}", cublasGetStatusName(status));
 }

@@ -55,6 +55,20 @@ TEST_CASE("cublas.gemm: as the reference, over the network's 1x1 layers and odd 
   REQUIRE(workspace.fetch().guards_intact());
 }
 
+TEST_CASE("cublas.gemm works in a workspace of ours as large as the device asks for") {
+  CudaDevice cuda;
+  const auto& row = conv_row("cublas.gemm");
+  const size_t bytes = size_t{cuda.runtime().device_info(0).major >= 9 ? 32u : 4u} << 20;
+  for (const Direction direction : kDirections) {
+    CHECK(row.workspace(cuda.exec, kOneByOne, direction) == bytes + 256);
+  }
+  const auto data = integer_data<float>(kOneByOne, 1);
+  DeviceConvData on_device(cuda, data);
+  device_run(cuda, row, {}, on_device);
+  CPM_SKIP_IF(!last_workspace(), "the library is the real cuBLAS, which does not tell");
+  CHECK(*last_workspace() == bytes);
+}
+
 TEST_CASE("cublas.gemm says which convolutions are no matrix product") {
   CudaDevice cuda;
   const auto& row = conv_row("cublas.gemm");

@@ -12,12 +12,23 @@
 
 namespace tests {
 
-/// The algorithm of the stand-in's last convolution; none where the library behind the rows is the real one.
+/// What a stand-in's function says; none where the library behind the rows is the real one.
+template <class T>
+std::optional<T> ask_standin(const char* library, const char* function) {
+  void* loaded = dlopen(library, RTLD_NOW | RTLD_NOLOAD);
+  if (loaded == nullptr) return std::nullopt;
+  auto* ask = reinterpret_cast<T (*)()>(dlsym(loaded, function));
+  return ask == nullptr ? std::nullopt : std::optional<T>(ask());
+}
+
+/// The algorithm of cuDNN's last convolution.
 inline std::optional<int> last_algorithm() {
-  void* library = dlopen("libcudnn.so.9", RTLD_NOW | RTLD_NOLOAD);
-  if (library == nullptr) return std::nullopt;
-  auto* ask = reinterpret_cast<int (*)()>(dlsym(library, "vgpu_standin_last_algorithm"));
-  return ask == nullptr ? std::nullopt : std::optional<int>(ask());
+  return ask_standin<int>("libcudnn.so.9", "vgpu_standin_last_algorithm");
+}
+
+/// Bytes of workspace that the last product of cuBLAS was given by its caller.
+inline std::optional<size_t> last_workspace() {
+  return ask_standin<size_t>("libcublas.so.13", "vgpu_standin_last_workspace");
 }
 
 /// Whole numbers: equal, or, where a real library may take an FFT, equal after rounding.

@@ -22,6 +22,7 @@ struct cublasContext {
 namespace {
 
 constexpr size_t kSmallestWorkspace = 16 * 1024;
+size_t last_workspace = 0;  // bytes that the caller had set for the product that ran last
 
 bool known(cublasOperation_t operation) {
   return operation == CUBLAS_OP_N || operation == CUBLAS_OP_T || operation == CUBLAS_OP_C;
@@ -50,6 +51,11 @@ struct Operand {
 };
 
 }  // namespace
+
+/// For tests of callers.
+STANDIN_EXPORT size_t vgpu_standin_last_workspace() {
+  return last_workspace;
+}
 
 STANDIN_EXPORT const char* cublasGetStatusName(cublasStatus_t status) {
   switch (status) {
@@ -140,6 +146,7 @@ STANDIN_EXPORT cublasStatus_t cublasSgemmStridedBatched(cublasHandle_t handle, c
     }
   }
   transfer.spoil(handle->workspace, handle->workspace_bytes);
+  last_workspace = handle->workspace_bytes;
   transfer.write(c, cs);
   return transfer.ok() ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_EXECUTION_FAILED;
 }
