@@ -142,9 +142,9 @@ TEST_CASE("cuda runner: batches drawn by the host and by the device take turns",
   Cpu cpu;
   const auto dataset = cpm::open_dataset(cpm::parse_data_spec("synthetic:1"));
   constexpr int kHuman = 14, kInput = 32;
-  const auto sample = [&](bool draw) {
+  const auto sample = [&](bool draw) {  // with a mask either way, so that both use the same buffers
     cpm::Batch batch = cpm::make_batch(1, kHuman, kInput, draw);
-    cpm::fill_sample(*dataset, 0, cpm::person_crop(dataset->record(0).person, kInput), false, 0, &batch);
+    cpm::fill_sample(*dataset, 0, cpm::person_crop(dataset->record(0).person, kInput), true, 0, &batch);
     return batch;
   };
   const cpm::Batch drawn = sample(true);
