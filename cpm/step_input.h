@@ -39,8 +39,8 @@ class StepInput {
   StepInput(const StepInput&) = delete;
   StepInput& operator=(const StepInput&) = delete;
 
-  /// The next step's input, in host memory; it may be changed when this returns. Waits only for the upload
-  /// before it.
+  /// The next step's input, in host memory. With a device it may be changed when this returns, which waits
+  /// only for the upload before it; on the CPU the step reads it where it lies.
   void upload(const BatchTensors& host);
   /// The last upload where the step reads it, maps drawn. Queued in exec's stream.
   const BatchTensors& take();

@@ -60,6 +60,7 @@ class StepRunner {
   std::vector<std::vector<float>> beliefs(const BatchTensors& batch);
 
   size_t arena_bytes() const { return arena_ ? arena_->peak_bytes() : 0; }
+  /// The rows that a dry run chose. What it is to follow is said before: a step does not notice a change.
   engine::ConvPlan& plan() { return plan_; }
   const kernels::Exec& exec() const { return exec_; }
   /// Steps that were replayed from a recording so far.

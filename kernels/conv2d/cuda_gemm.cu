@@ -11,6 +11,7 @@
 #include <cuda_pipeline_primitives.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "kernels/base/cuda_launch.h"
 #include "kernels/conv2d/cuda_direct.h"
@@ -190,7 +191,8 @@ std::string supports(const Exec&, const ConvProblem& c, Direction) {
   if (c.R != 1 || c.S != 1 || c.stride != 1 || c.pad_h != 0 || c.pad_w != 0) {
     return "only 1x1 kernels at stride 1 without padding are matrix products";
   }
-  return "";
+  constexpr int64_t most = std::numeric_limits<int>::max();
+  return std::max({c.N, c.C, c.K, c.H * c.W}) > most ? "a size is 2^31 or more" : "";
 }
 
 size_t workspace(const Exec&, const ConvProblem& problem, Direction direction) {

@@ -274,5 +274,7 @@ TEST_CASE("cuda conv2d: a device gets rows of its own, which say why they declin
           "a 3x4 kernel, only odd widths from 3 to 11 and heights up to 11 are done");
     CHECK(conv_row("cuda.gemm").supports(cuda.exec, plain, direction) ==
           "only 1x1 kernels at stride 1 without padding are matrix products");
+    CHECK(conv_row("cuda.gemm").supports(cuda.exec, {.H = 1 << 16, .W = 1 << 15}, direction) ==
+          "a size is 2^31 or more");
   }
 }
