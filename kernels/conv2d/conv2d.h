@@ -3,6 +3,8 @@
 // algorithms. Tensors are contiguous NCHW, weights KCRS (= OIHW); T is float or double.
 #pragma once
 
+#include <algorithm>
+#include <limits>
 #include <span>
 #include <string>
 
@@ -42,6 +44,9 @@ struct ConvRow {
               const ConvOperands<T>& operands, GradMode mode);
   /// Floating-point operations that `run` executes, where an algorithm saves some; null: all 2 macs().
   double (*executed_flops)(const Exec& exec, const ConvProblem& problem, Direction direction) = nullptr;
+  /// Processor cycles of one core that `run` takes, by a model of its arithmetic; null: not known, dearer
+  /// than any.
+  double (*cost)(const Exec& exec, const ConvProblem& problem, Direction direction) = nullptr;
   /// The fixed rule passes it over: it runs where a kept plan or a flag names it (rows of vendors'
   /// libraries).
   bool by_name = false;
@@ -56,15 +61,23 @@ std::span<const ConvRow<float>> conv_rows<float>();
 template <>
 std::span<const ConvRow<double>> conv_rows<double>();
 
-/// The fixed rule: the first row of exec's backend that supports the problem and need not be named. No clock,
-/// so runs are reproducible. DeviceUnavailable where this build has no rows of that backend and type.
+/// The fixed rule: of the rows of exec's backend that support the problem and need not be named, that of
+/// least cost, or else the first. No clock, so runs are reproducible. DeviceUnavailable where this build has
+/// no rows of that backend and type.
 template <class T>
 const ConvRow<T>& choose_conv_row(const Exec& exec, const ConvProblem& problem, Direction direction) {
+  const ConvRow<T>* best = nullptr;
+  constexpr double kUnknown = std::numeric_limits<double>::infinity();
+  double least = kUnknown;
   for (const ConvRow<T>& row : conv_rows<T>()) {
     if (row.by_name || row.backend != exec.backend) continue;
-    if (row.supports(exec, problem, direction).empty()) return row;
+    if (!row.supports(exec, problem, direction).empty()) continue;
+    const double cost = row.cost != nullptr ? row.cost(exec, problem, direction) : kUnknown;
+    if (best == nullptr || cost < least) best = &row;
+    least = std::min(least, cost);
   }
-  no_backend("convolution", exec.backend);
+  if (best == nullptr) no_backend("convolution", exec.backend);
+  return *best;
 }
 
 }  // namespace kernels

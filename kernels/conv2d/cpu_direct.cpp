@@ -337,6 +337,14 @@ size_t workspace(const Exec& exec, const ConvProblem& problem, Direction directi
   return make_plan(exec.isa, problem, direction).bytes;
 }
 
+/// Two multiply-adds of a vector a cycle at 85 %, and what a call costs.
+double cost(const Exec& exec, const ConvProblem& problem, Direction direction) {
+  const Plan plan = make_plan(exec.isa, problem, direction);
+  const auto rows = static_cast<double>(plan.c.N * plan.c.P() * plan.row_spans);
+  const auto terms = static_cast<double>(plan.c.K * plan.c.C * plan.c.R * plan.c.S);
+  return rows * terms / 1.7 + 1e4;
+}
+
 void run(const Exec& exec, const ConvProblem& problem, Direction direction, const ConvOperands<float>& t,
          GradMode mode) {
   const bool fprop = direction == Direction::Fprop, dgrad = direction == Direction::Dgrad;
@@ -378,7 +386,8 @@ ConvRow<float> cpu_direct_conv() {
           .backend = Backend::Cpu,
           .supports = supports,
           .workspace = workspace,
-          .run = run};
+          .run = run,
+          .cost = cost};
 }
 
 }  // namespace kernels

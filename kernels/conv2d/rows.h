@@ -15,6 +15,9 @@ std::span<const ConvRow<float>> cuda_conv_rows();
 /// SIMD kernels on zero-padded copies, float, stride 1 (cpu_direct.cpp).
 ConvRow<float> cpu_direct_conv();
 
+/// Tiles of Fourier transforms, float, stride 1 (cpu_fft.cpp).
+ConvRow<float> cpu_fft_conv();
+
 /// cuDNN's choice, and 1x1 convolutions by cuBLAS: listed always, opened when asked for (library_rows.cpp).
 ConvRow<float> cudnn_best_conv();
 ConvRow<float> cublas_gemm_conv();

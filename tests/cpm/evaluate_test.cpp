@@ -157,11 +157,13 @@ TEST_CASE("predict: batches, flips and scales give one prediction a record, what
       CHECK(predictions[i].image == dataset.record(static_cast<int64_t>(i)).name);
     return predictions;
   };
+  // But for rounding: the size of a convolution's tiles depends on the batch.
   const auto same = [](const std::vector<Prediction>& a, const std::vector<Prediction>& b) {
     for (size_t i = 0; i < a.size(); ++i) {
       for (size_t j = 0; j < 14; ++j) {
-        if (a[i].joints[j].x != b[i].joints[j].x || a[i].joints[j].y != b[i].joints[j].y) return false;
-        if (a[i].scores[j] != b[i].scores[j]) return false;
+        if (std::abs(a[i].joints[j].x - b[i].joints[j].x) > 1e-3) return false;
+        if (std::abs(a[i].joints[j].y - b[i].joints[j].y) > 1e-3) return false;
+        if (std::abs(a[i].scores[j] - b[i].scores[j]) > 1e-6) return false;
       }
     }
     return true;

@@ -1,6 +1,7 @@
 // What the convolution tests share: shapes, data, a naive oracle, and a guarded run of one row.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <random>
 #include <string>
@@ -44,6 +45,15 @@ size_t differing(const std::vector<T>& got, const std::vector<double>& expected,
     if (static_cast<double>(got[i]) != want) ++count;
   }
   return count;
+}
+
+/// Numbers that are whole but for less than 0.01, made whole; the others stay. For rows that transform.
+template <class T>
+std::vector<T> rounded(std::vector<T> values) {
+  for (T& value : values) {
+    if (const T whole = std::round(value); std::abs(value - whole) < T(0.01)) value = whole;
+  }
+  return values;
 }
 
 /// Relative L2 distance.
