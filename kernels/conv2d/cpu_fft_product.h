@@ -36,10 +36,16 @@ void product_block(const FftProduct& job, int64_t first, int64_t bin) {
   int64_t at = 0;
   if constexpr (kWgrad) {
     for (int64_t i = 0; i < job.outer; ++i, at += job.b_outer, a += job.a_step) {
+      __builtin_prefetch(a + job.a_bin);
+      __builtin_prefetch(b[0] + at + job.b_bin);
+      __builtin_prefetch(b[kOutputs - 1] + at + job.b_bin);
       product_step<kLanes, true>(a, b, at, sum);
     }
   } else {
     for (int64_t i = 0; i + 1 < job.outer; ++i, at += job.b_outer) {
+      // The next bin's line; the strides between lines are beyond the processor's own prefetcher.
+#pragma GCC unroll 16
+      for (int o = 0; o < kOutputs; ++o) __builtin_prefetch(b[o] + at + job.b_bin);
 #pragma GCC unroll 2
       for (int64_t j = 0; j < kLanes; ++j, a += job.a_step) product_step<kLanes, false>(a, b, at + j, sum);
     }
@@ -68,9 +74,9 @@ CPM_INLINE void product_of(const FftProduct& job, int64_t first, int64_t bin, in
 template <int kLanes, bool kWgrad, int kOutputs>
 void product(const FftProduct& job) {
   const int64_t blocks = (job.outputs + kOutputs - 1) / kOutputs;
-  for (int64_t bin = 0; bin < job.bins; ++bin) {
-    for (int64_t block = 0; block < blocks; ++block) {
-      const int64_t first = block * job.outputs / blocks, end = (block + 1) * job.outputs / blocks;
+  for (int64_t block = 0; block < blocks; ++block) {
+    const int64_t first = block * job.outputs / blocks, end = (block + 1) * job.outputs / blocks;
+    for (int64_t bin = 0; bin < job.bins; ++bin) {
       product_of<kLanes, kWgrad, kOutputs>(job, first, bin, end - first);
     }
   }
