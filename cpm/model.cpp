@@ -2,6 +2,7 @@
 // a recording tape the nodes keep what their vjps need.
 #include "cpm/model.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "engine/ops/ops.h"
@@ -29,9 +30,14 @@ Model::Model(std::vector<Layer> layers, int stages, int joints, engine::DType dt
     parameters_.add(layer.name + ".weight", {layer.out, layer.in, layer.kernel, layer.kernel});
     parameters_.add(layer.name + ".bias", {layer.out});
   }
-  for (const Layer& layer : layers_) {
-    if (layer.kind == LayerKind::MaxPool && readers.at(layer.inputs[0]) == 1)
-      relu_in_pool_.insert(layer.inputs[0]);
+  for (size_t i = 1; i < layers_.size(); ++i) {
+    const Layer& conv = layers_[i - 1];
+    if (layers_[i].kind != LayerKind::MaxPool || layers_[i].inputs[0] != conv.name) continue;
+    if (readers.at(conv.name) > 1) continue;
+    pooled_[i] = i - 1;
+    in_pool_.insert(conv.name);
+    size_t& last = last_reader_.at(conv.inputs[0]);
+    last = std::max(last, i);
   }
   parameters_.allocate();
   for (int j = 1; j <= joints_; ++j) info_.joint_names.push_back("joint" + std::to_string(j));
@@ -52,27 +58,38 @@ void Model::initialise(const std::string& kind, uint64_t seed) {
 
 namespace {
 
-Variable run_conv(Tape& tape, const Layer& layer, bool relu, const engine::ParameterStore& store,
-                  const Variable& x) {
-  const auto& w = store.at(layer.name + ".weight");
-  const auto& b = store.at(layer.name + ".bias");
-  return engine::ops::conv2d(
-      tape, x, tape.leaf(w.value, w.grad), tape.leaf(b.value, b.grad),
-      {.layer = layer.name, .pad_h = layer.padding(), .pad_w = layer.padding(), .relu = relu});
+engine::ops::Pool2dOptions max_pool_options(Pooling pooling, bool relu) {
+  const bool torch = pooling == Pooling::Torch;
+  return {.kernel = 3,
+          .stride = 2,
+          .pad = torch ? 1 : 0,
+          .rounding = torch ? kernels::PoolRounding::Floor : kernels::PoolRounding::Ceil,
+          .relu = relu};
 }
 
-Variable run_layer(Tape& tape, const Layer& layer, bool relu, Pooling pooling,
-                   const std::vector<Variable>& inputs) {
-  const bool torch = pooling == Pooling::Torch;
-  const auto rounding = torch ? kernels::PoolRounding::Floor : kernels::PoolRounding::Ceil;
-  const int64_t pad = torch ? 1 : 0;
+/// `pool`: the layer behind it that is done with it, or null.
+Variable run_conv(Tape& tape, const Layer& layer, const Layer* pool, Pooling pooling,
+                  const engine::ParameterStore& store, const Variable& x) {
+  const auto& weight = store.at(layer.name + ".weight");
+  const auto& bias = store.at(layer.name + ".bias");
+  const Variable w = tape.leaf(weight.value, weight.grad), b = tape.leaf(bias.value, bias.grad);
+  const engine::ops::Conv2dOptions options{.layer = layer.name,
+                                           .pad_h = layer.padding(),
+                                           .pad_w = layer.padding(),
+                                           .relu = layer.relu && pool == nullptr};
+  if (pool == nullptr) return engine::ops::conv2d(tape, x, w, b, options);
+  return engine::ops::conv2d_max_pool(tape, x, w, b, options, max_pool_options(pooling, true));
+}
+
+Variable run_layer(Tape& tape, const Layer& layer, Pooling pooling, const std::vector<Variable>& inputs) {
   if (layer.kind == LayerKind::MaxPool) {
-    return engine::ops::max_pool2d(
-        tape, inputs[0], {.kernel = 3, .stride = 2, .pad = pad, .rounding = rounding, .relu = relu});
+    return engine::ops::max_pool2d(tape, inputs[0], max_pool_options(pooling, false));
   }
   if (layer.kind == LayerKind::CenterPool) {
-    return engine::ops::avg_pool2d(tape, inputs[0],
-                                   {.kernel = 9, .stride = 8, .pad = pad, .rounding = rounding});
+    engine::ops::Pool2dOptions options = max_pool_options(pooling, false);
+    options.kernel = 9;
+    options.stride = 8;
+    return engine::ops::avg_pool2d(tape, inputs[0], options);
   }
   return engine::ops::concat(tape, inputs);
 }
@@ -91,18 +108,21 @@ std::vector<Variable> Model::forward(Tape& tape, const engine::Tensor& image,
   std::vector<Variable> beliefs;
   for (size_t i = 0; i < layers_.size(); ++i) {
     const Layer& layer = layers_[i];
+    if (in_pool_.count(layer.name) != 0) continue;
+    const auto fused = pooled_.find(i);
+    const Layer& conv = fused != pooled_.end() ? layers_[fused->second] : layer;
     Variable y;
-    if (layer.kind == LayerKind::Conv) {
-      const bool relu = layer.relu && relu_in_pool_.count(layer.name) == 0;
-      y = run_conv(tape, layer, relu, parameters_, values.at(layer.inputs[0]));
+    if (conv.kind == LayerKind::Conv) {
+      const Layer* pool = fused != pooled_.end() ? &layer : nullptr;
+      y = run_conv(tape, conv, pool, info_.pooling, parameters_, values.at(conv.inputs[0]));
     } else {
       std::vector<Variable> inputs;
       for (const std::string& input : layer.inputs) inputs.push_back(values.at(input));
-      y = run_layer(tape, layer, relu_in_pool_.count(layer.inputs[0]) != 0, info_.pooling, inputs);
+      y = run_layer(tape, layer, info_.pooling, inputs);
     }
     if (layer.output_maps) beliefs.push_back(y);
     values[layer.output()] = std::move(y);
-    for (const std::string& input : layer.inputs) {
+    for (const std::string& input : conv.inputs) {
       if (last_reader_.at(input) == i) values.erase(input);
     }
   }

@@ -59,7 +59,8 @@ class Model {
   engine::ParameterStore parameters_;
   ModelInfo info_;
   std::map<std::string, size_t> last_reader_;  // layer output -> index of the last layer that reads it
-  std::set<std::string> relu_in_pool_;         // convolutions whose ReLU the max pooling after them does
+  std::map<size_t, size_t> pooled_;            // max pooling -> the convolution before it, of one op with it
+  std::set<std::string> in_pool_;              // those convolutions
 };
 
 /// `p`'s part of a flat buffer in host memory, to be written as `name`; `flat` must outlive the write.

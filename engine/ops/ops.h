@@ -31,6 +31,13 @@ struct Pool2dOptions {
 };
 
 Variable max_pool2d(Tape& tape, const Variable& x, const Pool2dOptions& options);
+inline constexpr int64_t kConvPoolBytes = int64_t{160} << 20;
+/// max_pool2d of conv2d with a ReLU between them (`pool.relu`, not `conv.relu`). On a processor as many
+/// images at a time as keep the convolution's output, which nobody else gets, within `group_bytes`; dw and
+/// db add up group by group.
+Variable conv2d_max_pool(Tape& tape, const Variable& x, const Variable& w, const Variable& b,
+                         const Conv2dOptions& conv, const Pool2dOptions& pool,
+                         int64_t group_bytes = kConvPoolBytes);
 Variable avg_pool2d(Tape& tape, const Variable& x, const Pool2dOptions& options);
 
 /// Along channels.

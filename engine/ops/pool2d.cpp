@@ -1,7 +1,7 @@
 // Max pooling keeps a byte per output (the maximum's place in its window) instead of its input.
 #include "kernels/pool2d/pool2d.h"
 
-#include "engine/ops/ops.h"
+#include "engine/ops/conv2d_call.h"
 
 namespace engine::ops {
 
@@ -10,29 +10,28 @@ namespace {
 using kernels::GradMode;
 using kernels::PoolProblem;
 
-PoolProblem problem_of(const Variable& x, const Pool2dOptions& options) {
-  const Shape& s = x.shape();
-  CPM_CHECK(s.rank() == 4, "pooling of {}", to_string(s));
-  const PoolProblem problem{.planes = s[0] * s[1],
-                            .H = s[2],
-                            .W = s[3],
-                            .kernel = options.kernel,
-                            .stride = options.stride,
-                            .pad = options.pad,
-                            .rounding = options.rounding};
-  CPM_CHECK(problem.P() > 0 && problem.Q() > 0, "a window of {} does not fit {}", options.kernel,
-            to_string(s));
-  return problem;
-}
-
 Tensor allocate_output(Context& context, const Variable& x, const PoolProblem& problem) {
   return context.allocate({x.shape()[0], x.shape()[1], problem.P(), problem.Q()}, x.value.dtype());
 }
 
 }  // namespace
 
+PoolProblem pool_problem(const Shape& x, const Pool2dOptions& options) {
+  CPM_CHECK(x.rank() == 4, "pooling of {}", to_string(x));
+  const PoolProblem problem{.planes = x[0] * x[1],
+                            .H = x[2],
+                            .W = x[3],
+                            .kernel = options.kernel,
+                            .stride = options.stride,
+                            .pad = options.pad,
+                            .rounding = options.rounding};
+  CPM_CHECK(problem.P() > 0 && problem.Q() > 0, "a window of {} does not fit {}", options.kernel,
+            to_string(x));
+  return problem;
+}
+
 Variable max_pool2d(Tape& tape, const Variable& x, const Pool2dOptions& options) {
-  const PoolProblem problem = problem_of(x, options);
+  const PoolProblem problem = pool_problem(x.shape(), options);
   Context& context = tape.context();
   Tensor y = allocate_output(context, x, problem);
   const std::shared_ptr<void> argmax = context.arena->allocate(static_cast<size_t>(y.count()));
@@ -62,7 +61,7 @@ Variable max_pool2d(Tape& tape, const Variable& x, const Pool2dOptions& options)
 }
 
 Variable avg_pool2d(Tape& tape, const Variable& x, const Pool2dOptions& options) {
-  const PoolProblem problem = problem_of(x, options);
+  const PoolProblem problem = pool_problem(x.shape(), options);
   Context& context = tape.context();
   Tensor y = allocate_output(context, x, problem);
   return kernels::visit_dtype(y.dtype(), [&](auto zero) {

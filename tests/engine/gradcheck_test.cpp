@@ -145,6 +145,24 @@ TEST_CASE("gradcheck: max_pool2d") {
   }
 }
 
+TEST_CASE("gradcheck: conv2d_max_pool") {
+  const engine::ops::Conv2dOptions conv{.layer = "layer", .pad_h = 1, .pad_w = 1};
+  const Pool2dOptions pool{.relu = true};
+  for (const int64_t group_bytes : {int64_t{1} << 30, int64_t{1}}) {  // all four images at once; one by one
+    check({{{4, 2, 7, 6}, {3, 2, 3, 3}, {3}}, [&](Tape& tape, const std::vector<Variable>& l, Kinks& kinks) {
+             const auto constant = [&](size_t i) { return tape.constant(l[i].value); };
+             const Variable inner = engine::ops::conv2d(tape, constant(0), constant(1), constant(2), conv);
+             const Variable cut = engine::ops::relu(tape, inner);
+             kinks.relu(cut.value);
+             kinks.max_pool(cut.value, pool);
+             const Variable y = engine::ops::conv2d_max_pool(tape, l[0], l[1], l[2], conv, pool, group_bytes);
+             const Variable two = engine::ops::max_pool2d(tape, inner, pool);
+             CHECK(std::ranges::equal(y.value.span<double>(), two.value.span<double>()));
+             return y;
+           }});
+  }
+}
+
 TEST_CASE("gradcheck: avg_pool2d") {
   const std::vector<std::pair<Pool2dOptions, Shape>> cases = {
       {{9, 8, 1, PoolRounding::Floor}, {2, 2, 2, 3}},

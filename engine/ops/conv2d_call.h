@@ -1,0 +1,32 @@
+// What the ops with a convolution in them share: the problem of their operands, and one call by the plan's
+// row.
+#pragma once
+
+#include <string>
+
+#include "engine/ops/ops.h"
+#include "engine/tune/conv_plan.h"
+#include "kernels/conv2d/conv2d.h"
+
+namespace engine::ops {
+
+/// x [N, C, H, W], w [K, C, R, S], b [K]; an Internal error where they do not fit together.
+kernels::ConvProblem conv_problem(const Variable& x, const Variable& w, const Variable& b,
+                                  const Conv2dOptions& options);
+
+/// Runs the row that the plan names, with workspace from the arena; a dry run books the workspace alone.
+template <class T>
+void run_conv(Context& context, const std::string& layer, const kernels::ConvProblem& problem,
+              kernels::Direction direction, const kernels::ConvOperands<T>& operands,
+              kernels::GradMode mode) {
+  const auto& row = context.plan->choose<T>(context.exec, layer, problem, direction);
+  const size_t bytes = row.workspace(context.exec, problem, direction);
+  const auto workspace = bytes > 0 ? context.arena->allocate(bytes) : nullptr;
+  if (context.dry()) return;
+  row.run(with_workspace(context.exec, workspace.get(), bytes), problem, direction, operands, mode);
+}
+
+/// Windows over the planes of a tensor [N, C, H, W].
+kernels::PoolProblem pool_problem(const Shape& x, const Pool2dOptions& options);
+
+}  // namespace engine::ops
