@@ -14,8 +14,10 @@ bool load_row(const FftForward& job, int64_t i, float* planar, float* to) {
   const int64_t end = job.left + job.columns < job.width ? job.columns : job.width - job.left;
   if (i >= job.rows || h < 0 || h >= job.height || begin >= end) return false;
   const float* from = job.image + h * job.width + job.left;
-  if (begin == 0 && end == T && job.channels == kLanes) {
-    rows_to_lanes<kLanes>(from, job.plane, T, to);
+  if (job.channels == kLanes && end - begin >= kLanes) {
+    fill_zero(to, begin * kLanes);
+    rows_to_lanes<kLanes>(from + begin, job.plane, end - begin, to + begin * kLanes);
+    fill_zero(to + end * kLanes, (T - end) * kLanes);
     return true;
   }
   for (int64_t c = 0; c < kLanes; ++c) {

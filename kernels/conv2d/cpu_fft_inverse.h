@@ -6,24 +6,43 @@
 namespace kernels {
 namespace {
 
-/// One row of pixels, as columns of kLanes channels, to the image.
+/// scale value + bias, then perhaps the ReLU, of `count` columns of kLanes channels.
 template <int kLanes>
-void store_row(const FftInverse& job, int64_t i, const float* from, float* planar) {
+CPM_INLINE void finish_columns(const FftInverse& job, const typename Simd<kLanes>::Vector& bias,
+                               typename Simd<kLanes>::Vector* v, int count) {
+  const typename Simd<kLanes>::Vector zero = {};
+#pragma GCC unroll 16
+  for (int i = 0; i < count; ++i) {
+    v[i] = v[i] * job.scale + bias;
+    if (job.relu) v[i] = v[i] < zero ? zero : v[i];
+  }
+}
+
+/// One row of pixels, as columns of kLanes channels, to the image: in place where all channels and whole
+/// blocks of columns are there (the last block may overlap the one before it), else by way of `planar`.
+template <int kLanes>
+void store_row(const FftInverse& job, const typename Simd<kLanes>::Vector& bias, int64_t i, const float* from,
+               float* planar) {
+  using S = Simd<kLanes>;
+  const bool direct = !job.add && job.channels == kLanes && job.columns >= kLanes;
+  float* const image = job.image + (job.top + i) * job.width + job.left;
   const int64_t pitch = job.size->size + kLanes;
-  lanes_to_rows<kLanes>(from, job.columns, planar, pitch);
-  for (int64_t c = 0; c < job.channels; ++c) {
-    float* to = job.image + c * job.plane + (job.top + i) * job.width + job.left;
-    const float* row = planar + c * pitch;
-    const float start = job.bias == nullptr ? 0.0f : job.bias[c];
-    if (job.add) {
-      for (int64_t q = 0; q < job.columns; ++q) to[q] += row[q] * job.scale;
-    } else if (job.relu) {
-      for (int64_t q = 0; q < job.columns; ++q) {
-        const float value = row[q] * job.scale + start;
-        to[q] = value < 0.0f ? 0.0f : value;
-      }
-    } else {
-      for (int64_t q = 0; q < job.columns; ++q) to[q] = row[q] * job.scale + start;
+  float* const to = direct ? image : planar;
+  const int64_t stride = direct ? job.plane : pitch;
+  for (int64_t begin = 0; begin < job.columns; begin += kLanes) {
+    const int64_t at = direct && begin + kLanes > job.columns ? job.columns - kLanes : begin;
+    typename S::Vector v[kLanes];
+#pragma GCC unroll 16
+    for (int c = 0; c < kLanes; ++c) S::load(v[c], from + (at + c) * kLanes);
+    finish_columns<kLanes>(job, bias, v, kLanes);
+    transpose<kLanes>(v);
+#pragma GCC unroll 16
+    for (int c = 0; c < kLanes; ++c) S::store(v[c], to + c * stride + at);
+  }
+  for (int64_t c = 0; c < (direct ? 0 : job.channels); ++c) {
+    for (int64_t q = 0; q < job.columns; ++q) {
+      float& y = image[c * job.plane + q];
+      y = (job.add ? y : 0.0f) + planar[c * pitch + q];
     }
   }
 }
@@ -46,6 +65,10 @@ void inverse_tile(const FftInverse& job) {
                        .roots = job.roots});
   }
   float* second = s.rows + kLanes * (T + kLanes);
+  float lanes[kLanes] = {};
+  for (int64_t c = 0; job.bias != nullptr && c < job.channels; ++c) lanes[c] = job.bias[c];
+  typename Simd<kLanes>::Vector bias;
+  Simd<kLanes>::load(bias, lanes);
   for (int64_t i = 0; i < job.rows; i += 2) {
     const bool pair = i + 1 < job.rows;
     const float* a = s.half + i * pitch;
@@ -59,8 +82,8 @@ void inverse_tile(const FftInverse& job) {
                        .k2_stride = job.size->radix_a * kLine,
                        .count = job.columns,
                        .roots = job.roots});
-    store_row<kLanes>(job, i, s.rows, s.planar);
-    if (pair) store_row<kLanes>(job, i + 1, second, s.planar);
+    store_row<kLanes>(job, bias, i, s.rows, s.planar);
+    if (pair) store_row<kLanes>(job, bias, i + 1, second, s.planar);
   }
 }
 
