@@ -21,6 +21,7 @@ namespace {
 constexpr int64_t kGroupBytes = int64_t{8} << 20;  // copies of a group of images: they stay in a cache
 constexpr int64_t kChunkSpans = 24;                // spans of one task: a multiple of most tiles' spans
 constexpr int64_t kBlockTaps = 1300;               // c-block x taps: weights of a k-block are then 41 KiB
+constexpr int64_t kPointChannels = 128;            // c-block of a 1x1 kernel: its part of x stays in a cache
 constexpr int64_t kSegmentVectors = 32;            // of one entry of wgrad's table of rows
 constexpr int64_t kMinTasks = 32;                  // tasks worth cutting the channels for
 
@@ -214,13 +215,17 @@ void make_spans(const Plan& plan, int64_t begin, int64_t count, DirectSpan* span
   }
 }
 
+int64_t channels_at_once(int64_t taps) {
+  return taps == 1 ? kPointChannels : std::max<int64_t>(1, kBlockTaps / taps);
+}
+
 /// One chunk of spans of a group of images, for the k-blocks [block, end).
 void correlate_chunk(const Call& call, int64_t first, const DirectSpan* spans, int64_t span_count,
                      int64_t block, int64_t end) {
   const Plan& plan = call.plan;
   const ConvProblem& c = plan.c;
   const Split k_blocks = Split::at_most(c.K, plan.kernels->k_block);
-  const Split c_blocks = Split::at_most(c.C, std::max<int64_t>(1, kBlockTaps / plan.tap_count));
+  const Split c_blocks = Split::at_most(c.C, channels_at_once(plan.tap_count));
   const float* in = plan.in.copied ? call.at<float>(plan.in_copy) : call.in + first * plan.in.image();
   const int64_t plane = c.P() * c.Q();
   for (int64_t part = 0; part < c_blocks.parts; ++part) {

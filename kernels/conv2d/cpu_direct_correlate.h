@@ -44,20 +44,30 @@ void correlate_tile(const CorrelateJob& job, const DirectSpan* const (&span)[kSp
   const float* in[kSpans];
   for (int m = 0; m < kSpans; ++m) in[m] = job.in + span[m]->in;
   const float* w = job.weights;
-  int64_t plane = 0;
-  for (int64_t c = 0; c < job.channels; ++c, plane += job.in_plane) {
-    for (int64_t t = 0; t < job.tap_count; ++t, w += kRows) {
-      const int64_t at = plane + job.taps[t];
-      // The next channel's row is pages away, out of reach of the processor's own prefetcher.
-      __builtin_prefetch(in[0] + at + job.in_plane);
-      __builtin_prefetch(in[kSpans - 1] + at + job.in_plane + kLanes - 1);
-      typename S::Vector x[kSpans];
+  const auto step = [&](int64_t at) __attribute__((always_inline)) {
+    typename S::Vector x[kSpans];
 #pragma GCC unroll 16
-      for (int m = 0; m < kSpans; ++m) S::load(x[m], in[m] + at);
+    for (int m = 0; m < kSpans; ++m) S::load(x[m], in[m] + at);
 #pragma GCC unroll 16
-      for (int k = 0; k < kRows; ++k) {
+    for (int k = 0; k < kRows; ++k) {
 #pragma GCC unroll 16
-        for (int m = 0; m < kSpans; ++m) sum[k][m] += x[m] * w[k];
+      for (int m = 0; m < kSpans; ++m) sum[k][m] += x[m] * w[k];
+    }
+    w += kRows;
+  };
+  if (job.tap_count == 1) {
+    int64_t at = job.taps[0];
+#pragma GCC unroll 4
+    for (int64_t c = 0; c < job.channels; ++c, at += job.in_plane) step(at);
+  } else {
+    int64_t plane = 0;
+    for (int64_t c = 0; c < job.channels; ++c, plane += job.in_plane) {
+      for (int64_t t = 0; t < job.tap_count; ++t) {
+        const int64_t at = plane + job.taps[t];
+        // The next channel's row is pages away, out of reach of the processor's own prefetcher.
+        __builtin_prefetch(in[0] + at + job.in_plane);
+        __builtin_prefetch(in[kSpans - 1] + at + job.in_plane + kLanes - 1);
+        step(at);
       }
     }
   }
