@@ -67,7 +67,8 @@ std::vector<tools::BenchRow> measure(const tools::BenchSelection& s, const kerne
       for (auto& result :
            engine::bench_conv(exec, shape.problem, direction, with.rows, with.reference, s.options)) {
         const std::string reference = with.reference == nullptr ? "" : with.reference->name;
-        rows.push_back({shape.name, shape.problem, direction, reference, std::move(result)});
+        const bool ruled = result.row == &kernels::choose_conv_row<float>(exec, shape.problem, direction);
+        rows.push_back({shape.name, shape.problem, direction, reference, std::move(result), ruled});
         table->row(rows.back());
       }
     }
@@ -107,7 +108,8 @@ void declare(tools::Cli* cli, tools::BenchFlags* f) {
   cli->option("--json", &f->json, "FILE", "also write a JSON array of rows (- as above)");
   cli->footer(
       "ratio is the reference's median time over the row's. An asterisk behind 'kept': fewer than three\n"
-      "quiet samples, so all count. Exit codes: 0 done, 1 a row was wrong, 64 usage, 65 bad shapes file,\n"
+      "quiet samples, so all count. 'rule' marks the row that runs by default; the last line compares its\n"
+      "time with the quickest row's. Exit codes: 0 done, 1 a row was wrong, 64 usage, 65 bad shapes file,\n"
       "69 no such device, 73/74 cannot write.");
 }
 
@@ -139,6 +141,9 @@ int run(int argc, char** argv) {
   tools::BenchTable table(out, f.markdown, machine, name_width, algo_width);
   table.head();
   const std::vector<tools::BenchRow> rows = measure(s, exec, &table);
+  if (const std::string summary = tools::rule_summary(rows); !summary.empty()) {
+    fmt::print(out, "\n{}\n", summary);
+  }
   if (f.csv) write(*f.csv, tools::bench_csv(rows, machine));
   if (f.json) write(*f.json, tools::bench_json(rows, machine));
   std::vector<tools::BenchRow> wrong;

@@ -57,6 +57,7 @@ const std::vector<Column>& columns() {
       {"median ms", 9, false}, {"min ms", 8, false},   {"IQR %", 5, false},  {"kept", 6, false},
       {"GFLOP/s", 8, false},   {"executed", 8, false}, {"% peak", 6, false}, {"% roof", 6, false},
       {"GB/s", 6, false},      {"scratch", 9, false},  {"error", 8, false},  {"ratio", 6, false},
+      {"rule", 4, false},
   };
   return all;
 }
@@ -91,7 +92,8 @@ std::vector<std::string> cells(const BenchRow& row, const BenchMachine& machine)
           number(rate(r.bytes, r), 1),
           fmt::format("{:.1f} MB", static_cast<double>(r.workspace) * 1e-6),
           fmt::format("{:.1e}", r.error),
-          number(r.ratio, 2)};
+          number(r.ratio, 2),
+          row.ruled ? "yes" : ""};
 }
 
 /// Calls add(key, value) for everything a row says, in one order for CSV and JSON.
@@ -128,6 +130,7 @@ void each_field(const BenchRow& row, const BenchMachine& machine, const Add& add
   add("percent_of_peak", percent(rate(r.executed_flops, r), machine.fma_gflops));
   add("percent_of_roof", percent_of_roof(r, machine));
   add("workspace_bytes", Value(static_cast<double>(r.workspace)));
+  add("rule", std::string(row.ruled ? "yes" : "no"));
   add("device", machine.device);
   add("threads", Value(machine.threads));
   add("isa", machine.isa);

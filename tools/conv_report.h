@@ -1,4 +1,5 @@
-// How bench_conv shows its rows: an aligned table, Markdown, CSV and JSON.
+// How bench_conv shows its rows: an aligned table, Markdown, CSV and JSON; and how good the fixed rule's
+// choice among them is.
 #pragma once
 
 #include <cstdio>
@@ -25,6 +26,7 @@ struct BenchRow {
   kernels::Direction direction = kernels::Direction::Fprop;
   std::string reference;  // the row that ratio refers to
   engine::ConvBenchResult result;
+  bool ruled = false;  // the fixed rule chooses it
 };
 
 /// Widths that hold every name to come, so that rows can be printed as they are made.
@@ -45,6 +47,10 @@ class BenchTable {
 };
 
 std::string bench_csv(const std::vector<BenchRow>& rows, const BenchMachine& machine);
+/// One line: over the problems that had a choice, the time of the rule's row over that of the quickest row
+/// that the rule could have chosen, the worst and in sum. Empty where nothing was to be chosen, or nothing
+/// timed.
+std::string rule_summary(const std::vector<BenchRow>& rows);
 /// An array of objects, one a line.
 std::string bench_json(const std::vector<BenchRow>& rows, const BenchMachine& machine);
 

@@ -8,6 +8,7 @@
 #include <set>
 #include <sstream>
 
+#include "engine/tune/conv_candidates.h"
 #include "kernels/base/error.h"
 #include "kernels/base/nearest.h"
 #include "tools/cli.h"
@@ -43,10 +44,6 @@ bool matches(const std::string& glob, const std::string& name) {
                                 .hint = near.empty() ? "" : fmt::format("did you mean {}?", near)});
 }
 
-bool is_reference(const Row& row) {
-  return matches("*.reference", row.name);
-}
-
 std::vector<const Row*> rows_of(kernels::Backend backend) {
   std::vector<const Row*> rows;
   for (const Row& row : kernels::conv_rows<float>()) {
@@ -68,7 +65,7 @@ std::vector<const Row*> select_rows(const std::vector<const Row*>& all,
   std::vector<const Row*> rows;
   if (!algo) {
     std::copy_if(all.begin(), all.end(), std::back_inserter(rows),
-                 [](const Row* row) { return !is_reference(*row); });
+                 [](const Row* row) { return !engine::is_reference(*row); });
     return rows.empty() ? all : rows;
   }
   const std::vector<std::string> globs = split(*algo);
@@ -208,7 +205,7 @@ BenchCandidates bench_candidates(const BenchSelection& s, const kernels::Exec& e
     if (reason.empty()) {
       result.rows.push_back(row);
       if (row == s.reference ||
-          (s.reference == nullptr && (result.reference == nullptr || !is_reference(*row)))) {
+          (s.reference == nullptr && (result.reference == nullptr || !engine::is_reference(*row)))) {
         result.reference = row;
       }
     } else {

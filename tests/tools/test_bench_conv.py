@@ -43,7 +43,8 @@ class Bench(Case):
 
     def test_table_markdown_and_csv(self):
         result = self.ok("bench_conv", *QUICK, "--shape", SHAPE, "--direction", "fprop")
-        head, body = result.out.split("\n\n")
+        head, body, summary = result.out.split("\n\n")
+        self.assertRegex(summary, r"^rule: over 1 problems its row takes at most \d+\.\d\d of the quickest row's time")
         self.assertRegex(head, r"(?m)^device: cpu, 1 threads, \w+$")
         self.assertRegex(head, r"(?m)^peaks, measured here: FMA [\d.]+ GFLOP/s, copy [\d.]+ GB/s, triad [\d.]+ GB/s$")
         lines = body.splitlines()
@@ -59,6 +60,30 @@ class Bench(Case):
         self.assertEqual(len(rows), len(table) - 2)
         self.assertLessEqual(KEYS, set(rows[0]))
         self.assertGreater(float(rows[0]["median_s"]), 0)
+
+    def test_rule(self):
+        """One row of every problem is the rule's; the summary is what the rows' medians say, without the references."""
+        file = self.folder / "rows.json"
+        out = self.ok("bench_conv", *QUICK, "--shape", SHAPE, "--shape", "ic2ih5oc3kh3", "--algo", ALL, "--json", file).out
+        groups = {}
+        for row in json.loads(file.read_text(encoding="utf-8")):
+            groups.setdefault((row["name"], row["batch"], row["direction"]), []).append(row)
+        ratios, sums = {}, [0, 0]
+        for key, rows in groups.items():
+            ruled = [row for row in rows if row["rule"] == "yes"]
+            self.assertEqual(len(ruled), 1, key)
+            quickest = min((row for row in rows if row["algo"] != "cpu.reference"), key=lambda row: row["median_s"])
+            ratios[key] = ruled[0]["median_s"] / quickest["median_s"]
+            sums = [sums[0] + ruled[0]["median_s"], sums[1] + quickest["median_s"]]
+        worst = max(ratios, key=ratios.get)
+        line = out.rstrip("\n").rsplit("\n", 1)[1]
+        self.assertIn(f"rule: over {len(groups)} problems its row takes at most {ratios[worst]:.2f} of the quickest", line)
+        if ratios[worst] > 1:
+            self.assertIn(f"({worst[0]} {worst[2]} batch {worst[1]}: ", line)
+        self.assertTrue(line.endswith(f"{sums[0] / sums[1]:.2f} in sum"), line)
+        # Without a choice, or a time, there is nothing to say.
+        for arguments in (("--algo", "cpu.direct"), ("--check",)):
+            self.assertNotIn("rule:", self.ok("bench_conv", *QUICK, "--shape", SHAPE, *arguments).out)
 
     def test_standard_output_belongs_to_the_format(self):
         result = self.ok("bench_conv", *QUICK, "--shape", 'ic1ih3oc1kh3_n"a,b"', "--direction", "fprop", "--csv", "-")
