@@ -10,6 +10,7 @@
 #include "kernels/base/error.h"
 #include "kernels/base/fma_peak.h"
 #include "tools/cli.h"
+#include "tools/conv_on_request.h"
 #include "tools/conv_report.h"
 #include "tools/conv_selection.h"
 
@@ -106,6 +107,9 @@ void declare(tools::Cli* cli, tools::BenchFlags* f) {
   cli->flag("--markdown", &f->markdown, "the table as Markdown");
   cli->option("--csv", &f->csv, "FILE", "also write CSV (- is stdout; the table then goes to stderr)");
   cli->option("--json", &f->json, "FILE", "also write a JSON array of rows (- as above)");
+  cli->flag("--on-request", &f->on_request,
+            "a JSON line that lists the problems; then a problem's place (0, 1, ...) on a line of stdin is "
+            "answered by one sample of it, another JSON line");
   cli->footer(
       "ratio is the reference's median time over the row's. An asterisk behind 'kept': fewer than three\n"
       "quiet samples, so all count. 'rule' marks the row that runs by default; the last line compares its\n"
@@ -123,7 +127,7 @@ int run(int argc, char** argv) {
   const cpm::Device device = cpm::open_device(f.device, f.threads.value_or(0), !f.no_deterministic);
   const kernels::Exec& exec = device.exec;
   tools::BenchSelection s = tools::select_bench(f, exec.backend);
-  std::FILE* const out = json_out || csv_out ? stderr : stdout;
+  std::FILE* const out = json_out || csv_out || f.on_request ? stderr : stdout;
 
   if (kernels::device_runtime(exec.backend).device_info(exec.device).is_virtual()) {
     constexpr double kMost = 2e6;
@@ -133,6 +137,10 @@ int run(int argc, char** argv) {
                kMost * 1e-6);
   }
   const tools::BenchMachine machine = measure_machine(exec, s.options.time);
+  if (f.on_request) {
+    tools::answer_conv_requests(f, s, exec, machine);
+    return 0;
+  }
   print_machine(out, machine, exec.backend == kernels::Backend::Cpu);
   size_t name_width = 0, algo_width = 0;
   for (const engine::ConvShape& shape : s.shapes) name_width = std::max(name_width, shape.name.size());

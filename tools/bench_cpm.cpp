@@ -1,12 +1,12 @@
 // bench_cpm: times the whole network: a forward pass without a tape, and a training step with Adam. Weights
 // and input are filled by name (engine/nn/named_fill.h), so other implementations can time the same numbers.
 #include <fmt/format.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <sstream>
 
 #include "cpm/device.h"
@@ -14,11 +14,13 @@
 #include "cpm/step_runner.h"
 #include "engine/nn/named_fill.h"
 #include "engine/optim/optimizer.h"
+#include "engine/tune/process_usage.h"
 #include "engine/tune/sample_stats.h"
 #include "kernels/base/fma_peak.h"
 #include "tools/cli.h"
 #include "tools/conv_selection.h"
 #include "tools/json_text.h"
+#include "tools/on_request.h"
 
 namespace {
 
@@ -27,7 +29,7 @@ struct Flags {
   std::optional<double> width;
   std::string mode = "forward,step", device = "auto";
   std::optional<std::string> algo;
-  bool json = false, no_cuda_graph = false, no_deterministic = false;
+  bool json = false, on_request = false, no_cuda_graph = false, no_deterministic = false;
 };
 
 struct Setup {
@@ -95,40 +97,149 @@ void follow(const std::map<std::string, std::string>& plan, const cpm::BatchTens
                                                               .hint = "the warnings say why"});
 }
 
+/// A call's time, and what it computed.
+struct Sample {
+  double seconds = 0, busy = 0;  // busy: (user + system) / wall a thread
+  cpm::StepResult result;        // of a step
+};
+
+/// The network on a batch, ready to be called. One runner at a time: a forward pass and a step need memory of
+/// their own.
+class Bench {
+ public:
+  Bench(const Flags& f, const Setup& s)
+      : flags_(f),
+        device_(cpm::open_device(f.device, f.threads.value_or(0), !f.no_deterministic)),
+        model_({.stages = s.stages, .joints = s.joints, .width = s.width}, engine::DType::F32,
+               device_.place()) {
+    engine::named_fill(model_.parameters(), "golden");
+    batch_ = cpm::to_tensors(cpm::named_batch(s.batch, s.joints, s.size, s.size), engine::DType::F32);
+    plan_ = plan_with(f.algo, model_, device_.exec, batch_);
+  }
+
+  Sample sample(bool step) {
+    prepare(step);
+    Sample sample;
+    const double used = engine::processor_seconds();
+    const auto start = std::chrono::steady_clock::now();
+    if (step) {
+      runner_->upload(batch_);
+      runner_->launch({.optimizer = adam_.get(), .lr = 1e-5});
+      sample.result = runner_->wait();
+    } else {
+      runner_->beliefs(batch_);
+    }
+    sample.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    const double busy = (engine::processor_seconds() - used) / sample.seconds;
+    sample.busy = busy / device_.threads->size();
+    return sample;
+  }
+
+  /// Of each stage's maps about `most` elements, evenly spaced.
+  std::vector<std::vector<double>> maps(size_t most) {
+    prepare(false);
+    std::vector<std::vector<double>> stages;
+    for (const std::vector<float>& all : runner_->beliefs(batch_)) {
+      std::vector<double>& some = stages.emplace_back();
+      for (size_t i = 0; i < all.size(); i += (all.size() + most - 1) / most) some.push_back(all[i]);
+    }
+    return stages;
+  }
+
+  const cpm::Device& device() const { return device_; }
+
+ private:
+  void prepare(bool step) {
+    if (runner_ && step == (adam_ != nullptr)) return;
+    runner_.reset();
+    runner_ = std::make_unique<cpm::StepRunner>(model_, device_.exec, !flags_.no_cuda_graph);
+    follow(plan_, batch_, step, runner_.get());
+    adam_.reset();
+    if (!step) return;
+    adam_ = std::make_unique<engine::Optimizer>(
+        model_.parameters(), engine::OptimizerOptions{},
+        std::vector<engine::ParameterScale>(model_.parameters().all().size()));
+  }
+
+  Flags flags_;
+  cpm::Device device_;
+  cpm::Model model_;
+  cpm::BatchTensors batch_;
+  std::map<std::string, std::string> plan_;
+  std::unique_ptr<cpm::StepRunner> runner_;
+  std::unique_ptr<engine::Optimizer> adam_;  // while the runner runs steps
+};
+
 /// Untimed calls, then `samples` timed ones, each reported on stderr. A device loads its kernels in the first
 /// step and records it in the second.
-template <class Body>
-std::vector<double> time_calls(const std::string& name, int untimed, int samples, const Body& body) {
-  for (int i = 0; i < untimed; ++i) body();
-  std::vector<double> seconds;
+std::vector<Sample> time_calls(Bench* bench, bool step, int samples) {
+  const bool cpu = bench->device().exec.backend == kernels::Backend::Cpu;
+  for (int untimed = step && !cpu ? 2 : 1; untimed > 0; --untimed) bench->sample(step);
+  std::vector<Sample> all;
   for (int i = 0; i < samples; ++i) {
-    const auto start = std::chrono::steady_clock::now();
-    body();
-    seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-    fmt::print(stderr, "{} {}/{}: {:.4f} s\n", name, i + 1, samples, seconds.back());
+    all.push_back(bench->sample(step));
+    fmt::print(stderr, "{} {}/{}: {:.4f} s\n", step ? "step" : "forward", i + 1, samples, all.back().seconds);
   }
-  return seconds;
+  return all;
 }
 
-std::string timing_json(const std::vector<double>& all) {
+template <class Get>
+std::vector<double> each(const std::vector<Sample>& samples, const Get& get) {
+  std::vector<double> values;
+  for (const Sample& sample : samples) values.push_back(get(sample));
+  return values;
+}
+
+std::string timing_json(const std::vector<Sample>& samples) {
   tools::JsonObject json;
+  const std::vector<double> all = each(samples, [](const Sample& s) { return s.seconds; });
   const engine::SampleStats stats = engine::sample_stats(all);
   json.add("median", stats.median);
   json.add("min", stats.min);
   json.add("all", all);
+  json.add("busy", each(samples, [](const Sample& s) { return s.busy; }));
   return json.text();
 }
 
-void print_timing(const std::string& name, const std::vector<double>& all) {
-  const engine::SampleStats stats = engine::sample_stats(all);
-  fmt::print("{:<8} median {:.4f} s, minimum {:.4f} s, {} samples\n", name, stats.median, stats.min,
-             all.size());
+void print_timing(const std::string& name, const std::vector<Sample>& samples) {
+  const engine::SampleStats stats = engine::sample_stats(each(samples, [](auto& s) { return s.seconds; }));
+  const engine::SampleStats busy = engine::sample_stats(each(samples, [](auto& s) { return s.busy; }));
+  fmt::print(
+      "{:<8} median {:.4f} s, minimum {:.4f} s, {} samples, (user + system) / wall {:.2f} to {:.2f} a "
+      "thread\n",
+      name, stats.median, stats.min, samples.size(), busy.min, busy.max);
 }
 
-double peak_rss_mb() {
-  rusage usage = {};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<double>(usage.ru_maxrss) / 1024.0;
+std::string machine_json(const cpm::Device& device) {
+  tools::JsonObject json;
+  json.add("device", device.description());
+  json.add("threads", device.threads->size());
+  json.add("isa", kernels::isa_name(device.exec.isa));
+  json.add("peak_gflops", kernels::measure_fma_peak_gflops(device.exec));
+  return json.text();
+}
+
+std::string answer(Bench* bench, const std::string& request) {
+  constexpr size_t kMapElements = 1024;
+  tools::JsonObject json;
+  if (request == "maps") {
+    int stage = 0;
+    for (const std::vector<double>& some : bench->maps(kMapElements)) {
+      json.add(fmt::format("stage{}", ++stage), some);
+    }
+    return json.text();
+  }
+  tools::require_usage(request == "forward" || request == "step", "standard input", "unknown request",
+                       "forward, step or maps", request);
+  const Sample sample = bench->sample(request == "step");
+  json.add("seconds", sample.seconds);
+  json.add("busy", sample.busy);
+  json.add("peak_rss_mb", engine::peak_resident_mb());
+  if (request == "step") {
+    json.add("loss", sample.result.loss);
+    json.add("grad_norm", sample.result.grad_norm);
+  }
+  return json.text();
 }
 
 void declare(tools::Cli* cli, Flags* f) {
@@ -148,6 +259,11 @@ void declare(tools::Cli* cli, Flags* f) {
   cli->flag("--no-cuda-graph", &f->no_cuda_graph,
             "launch every kernel of a step instead of replaying a recording");
   cli->flag("--json", &f->json, "one JSON object on stdout");
+  cli->flag(
+      "--on-request", &f->on_request,
+      "a JSON line about the machine; then every line of stdin is answered by another: forward and step "
+      "by one timed call, maps by some elements of each stage's belief maps. The first calls of a kind "
+      "take longer");
 }
 
 int run(int argc, char** argv) {
@@ -156,40 +272,26 @@ int run(int argc, char** argv) {
   declare(&cli, &f);
   if (!cli.parse(argc, argv)) return 0;
   const Setup s = resolve(f);
-  const cpm::Device device = cpm::open_device(f.device, f.threads.value_or(0), !f.no_deterministic);
-  cpm::Model model({.stages = s.stages, .joints = s.joints, .width = s.width}, engine::DType::F32,
-                   device.place());
-  engine::named_fill(model.parameters(), "golden");
-  const cpm::BatchTensors batch =
-      cpm::to_tensors(cpm::named_batch(s.batch, s.joints, s.size, s.size), engine::DType::F32);
-  const auto plan = plan_with(f.algo, model, device.exec, batch);
-
+  Bench bench(f, s);
+  if (f.on_request) {
+    tools::answer_requests(machine_json(bench.device()),
+                           [&](const std::string& request) { return answer(&bench, request); });
+    return 0;
+  }
   tools::JsonObject json;
-  if (s.forward) {
-    cpm::StepRunner runner(model, device.exec);
-    follow(plan, batch, false, &runner);
-    const auto seconds = time_calls("forward", 1, s.samples, [&] { runner.beliefs(batch); });
-    if (!f.json) print_timing("forward", seconds);
-    json.add_raw("forward", timing_json(seconds));
-  }
   std::vector<double> losses;
-  if (s.step) {
-    cpm::StepRunner runner(model, device.exec, !f.no_cuda_graph);
-    follow(plan, batch, true, &runner);
-    engine::Optimizer adam(model.parameters(), {},
-                           std::vector<engine::ParameterScale>(model.parameters().all().size()));
-    const int untimed = device.exec.backend == kernels::Backend::Cpu ? 1 : 2;
-    const auto seconds = time_calls("step", untimed, s.samples, [&] {
-      runner.upload(batch);
-      runner.launch({.optimizer = &adam, .lr = 1e-5});
-      losses.push_back(runner.wait().loss);
-    });
-    if (!f.json) print_timing("step", seconds);
-    json.add_raw("step", timing_json(seconds));
-    losses.erase(losses.begin(), losses.begin() + untimed);
+  for (const bool step : {false, true}) {
+    if (!(step ? s.step : s.forward)) continue;
+    const std::vector<Sample> samples = time_calls(&bench, step, s.samples);
+    const char* const name = step ? "step" : "forward";
+    if (!f.json) print_timing(name, samples);
+    json.add_raw(name, timing_json(samples));
+    if (step) losses = each(samples, [](const Sample& sample) { return sample.result.loss; });
   }
-  json.add("peak_rss_mb", peak_rss_mb());
+  const double resident = engine::peak_resident_mb();
+  const cpm::Device& device = bench.device();
   const double peak = kernels::measure_fma_peak_gflops(device.exec);
+  json.add("peak_rss_mb", resident);
   json.add("peak_gflops", peak);
   json.add("losses", losses);
   json.add("threads", device.threads->size());
@@ -197,7 +299,7 @@ int run(int argc, char** argv) {
   if (f.json) {
     fmt::print("{}\n", json.text());
   } else {
-    fmt::print("peak resident memory {:.0f} MB, FMA peak {:.0f} GFLOP/s on {}\n", peak_rss_mb(), peak,
+    fmt::print("peak resident memory {:.0f} MB, FMA peak {:.0f} GFLOP/s on {}\n", resident, peak,
                device.description());
   }
   return 0;

@@ -26,12 +26,29 @@ std::optional<double> percent(std::optional<double> part, double whole) {
   return 100 * *part / whole;
 }
 
-/// The shortest time that the measured peaks allow: its share of the median, in percent.
+/// The shortest time that the measured peaks allow, in seconds, and which of them sets it.
+struct Roof {
+  double seconds;
+  const char* bound;
+};
+
+std::optional<Roof> roof_of(const ConvBenchResult& result, const BenchMachine& machine) {
+  if (machine.fma_gflops <= 0 || machine.memory.triad <= 0) return std::nullopt;
+  const double arithmetic = result.executed_flops / machine.fma_gflops * 1e-9;
+  const double memory = result.bytes / machine.memory.triad * 1e-9;
+  if (arithmetic >= memory) return Roof{arithmetic, "arithmetic"};
+  return Roof{memory, "memory"};
+}
+
+std::optional<double> roof_seconds(const ConvBenchResult& result, const BenchMachine& machine) {
+  const auto roof = roof_of(result, machine);
+  return roof ? std::optional(roof->seconds) : std::nullopt;
+}
+
 std::optional<double> percent_of_roof(const ConvBenchResult& result, const BenchMachine& machine) {
-  if (!result.stats || machine.fma_gflops <= 0 || machine.memory.triad <= 0) return std::nullopt;
-  const double arithmetic = result.executed_flops / machine.fma_gflops;
-  const double memory = result.bytes / machine.memory.triad;
-  return 100 * std::max(arithmetic, memory) * 1e-9 / result.stats->median;
+  const auto roof = roof_of(result, machine);
+  if (!roof || !result.stats) return std::nullopt;
+  return 100 * roof->seconds / result.stats->median;
 }
 
 std::string number(std::optional<double> value, int digits, double scale = 1) {
@@ -53,11 +70,11 @@ struct Column {
 
 const std::vector<Column>& columns() {
   static const std::vector<Column> all = {
-      {"shape", 5, true},      {"direction", 9, true}, {"batch", 5, false},  {"algo", 4, true},
-      {"median ms", 9, false}, {"min ms", 8, false},   {"IQR %", 5, false},  {"kept", 6, false},
-      {"GFLOP/s", 8, false},   {"executed", 8, false}, {"% peak", 6, false}, {"% roof", 6, false},
-      {"GB/s", 6, false},      {"scratch", 9, false},  {"error", 8, false},  {"ratio", 6, false},
-      {"rule", 4, false},
+      {"shape", 5, true},      {"direction", 9, true}, {"batch", 5, false},   {"algo", 4, true},
+      {"median ms", 9, false}, {"min ms", 8, false},   {"IQR %", 5, false},   {"kept", 6, false},
+      {"GFLOP/s", 8, false},   {"executed", 8, false}, {"% peak", 6, false},  {"roof ms", 8, false},
+      {"% roof", 6, false},    {"GB/s", 6, false},     {"scratch", 9, false}, {"error", 8, false},
+      {"ratio", 6, false},     {"rule", 4, false},     {"detail", 32, true},
   };
   return all;
 }
@@ -88,12 +105,14 @@ std::vector<std::string> cells(const BenchRow& row, const BenchMachine& machine)
           number(rate(r.effective_flops, r), 1),
           number(rate(r.executed_flops, r), 1),
           number(percent(rate(r.executed_flops, r), machine.fma_gflops), 1),
+          milliseconds(roof_seconds(r, machine)),
           number(percent_of_roof(r, machine), 1),
           number(rate(r.bytes, r), 1),
           fmt::format("{:.1f} MB", static_cast<double>(r.workspace) * 1e-6),
           fmt::format("{:.1e}", r.error),
           number(r.ratio, 2),
-          row.ruled ? "yes" : ""};
+          row.ruled ? "yes" : "",
+          r.detail};
 }
 
 /// Calls add(key, value) for everything a row says, in one order for CSV and JSON.
@@ -128,7 +147,12 @@ void each_field(const BenchRow& row, const BenchMachine& machine, const Add& add
   add("bytes", Value(r.bytes));
   add("gb_per_s", rate(r.bytes, r));
   add("percent_of_peak", percent(rate(r.executed_flops, r), machine.fma_gflops));
+  add("percent_of_triad", percent(rate(r.bytes, r), machine.memory.triad));
+  const auto roof = roof_of(r, machine);
+  add("roof_s", roof_seconds(r, machine));
+  add("roof_bound", std::string(roof ? roof->bound : ""));
   add("percent_of_roof", percent_of_roof(r, machine));
+  add("detail", r.detail);
   add("workspace_bytes", Value(static_cast<double>(r.workspace)));
   add("rule", std::string(row.ruled ? "yes" : "no"));
   add("device", machine.device);

@@ -17,7 +17,7 @@ struct BenchFlags {
   std::vector<std::string> shape;
   std::optional<int64_t> samples, threads;
   std::optional<double> seconds;
-  bool markdown = false, check = false, no_deterministic = false;
+  bool markdown = false, check = false, no_deterministic = false, on_request = false;
 };
 
 struct BenchSelection {

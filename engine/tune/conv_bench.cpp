@@ -1,15 +1,13 @@
 #include "engine/tune/conv_bench.h"
 
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <thread>
 
 #include "engine/runtime/context.h"
 #include "engine/tune/conv_check.h"
 #include "engine/tune/conv_data.h"
+#include "engine/tune/process_usage.h"
 #include "kernels/base/event_timer.h"
 
 namespace engine {
@@ -28,17 +26,6 @@ constexpr double kShortest = 0.02;   // seconds of a sample: short calls are rep
 constexpr int kMostCalls = 100'000;  // in one sample
 constexpr int kTries = 3;            // samples tried for one that is wanted
 constexpr int kEnough = 3;           // quiet samples that make statistics of their own
-
-double processor_seconds() {
-  // Workers that look for more work are charged to nobody yet; a moment later they sleep and are.
-  std::this_thread::sleep_for(std::chrono::microseconds(300));
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  const auto seconds = [](const timeval& t) {
-    return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec);
-  };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
 
 double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -111,15 +98,17 @@ class Bench {
     const double seconds = timer_.time([&] {
       for (int i = 0; i < result.calls; ++i) call(*result.row);
     });
-    const double busy = (processor_seconds() - used) / seconds;
+    const double busy = (processor_seconds() - used) / seconds / exec_.threads->size();
     result.samples.seconds.push_back(seconds / result.calls);
-    result.samples.quiet.push_back(busy >= kQuiet * exec_.threads->size());
+    result.samples.busy.push_back(busy);
+    result.samples.quiet.push_back(busy >= kQuiet);
   }
 
   void sample_on_device(ConvBenchResult& result) {
     kernels::DeviceRuntime& runtime = kernels::device_runtime(exec_.backend);
     runtime.zero(exec_, flushed_.data(), flushed_.bytes());
     result.samples.seconds.push_back(timer_.time([&] { call(*result.row); }));
+    result.samples.busy.push_back(1);
     result.samples.quiet.push_back(true);
   }
 

@@ -23,6 +23,7 @@ struct ConvBenchOptions {
 /// neighbour was at work (or the row left threads idle). On a device every sample is.
 struct ConvSamples {
   std::vector<double> seconds;  // a call, in the order of the rounds
+  std::vector<double> busy;     // processors a thread; 1 on a device
   std::vector<bool> quiet;
 
   int kept() const;
@@ -31,6 +32,7 @@ struct ConvSamples {
 struct ConvBenchResult {
   const kernels::ConvRow<float>* row = nullptr;
   double error = 0, error_bound = 0;  // relative L2; NaN where the output was not written or not finite
+  std::string detail;                 // how the row goes about it; empty where it says nothing
   size_t workspace = 0;               // bytes
   double effective_flops = 0, executed_flops = 0;
   double bytes = 0;  // every tensor once

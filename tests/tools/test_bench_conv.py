@@ -4,8 +4,9 @@ refuses. That a wrong row gets no time is tests/engine/conv_bench_test.cpp."""
 import csv
 import io
 import json
+import subprocess
 
-from support import BIN, SOURCE, Case, main, run
+from support import BIN, LIMIT, SOURCE, Case, command, main, run
 
 SHAPE = 'mb2_ic3ih9_oc4oh9_kh3_n"tiny"'
 QUICK = ("--samples", 2, "--threads", 1)
@@ -40,6 +41,42 @@ class Bench(Case):
             for row in group:
                 self.assertNotIn("cpu.reference", row["reference"])
                 self.assertAlmostEqual(row["ratio"], medians[row["reference"]] / row["median_s"])
+
+    def test_roof(self):
+        rows = self.rows("--shape", 'ic16ih30_oc16oh30_kh9_n"large kernel"', "--direction", "fprop", "--algo", "cpu.*")
+        self.assertIn("cpu.fft", {row["algo"] for row in rows})
+        for row in rows:
+            arithmetic = row["flops_executed"] / row["peak_gflops"] * 1e-9
+            memory = row["bytes"] / row["peak_triad_gb_per_s"] * 1e-9
+            self.assertAlmostEqual(row["roof_s"] / max(arithmetic, memory), 1)
+            self.assertEqual(row["roof_bound"], "arithmetic" if arithmetic >= memory else "memory")
+            self.assertAlmostEqual(row["percent_of_roof"], 100 * row["roof_s"] / row["median_s"])
+            self.assertAlmostEqual(row["percent_of_triad"], 100 * row["gb_per_s"] / row["peak_triad_gb_per_s"])
+
+    def test_on_request(self):
+        """One sample for each line, and an error line for what is no problem's place."""
+        arguments = ("--threads", 1, "--shape", SHAPE, "--shape", "ic2ih5oc3kh3", "--direction", "wgrad,fprop", "--on-request")
+        done = subprocess.run(command("bench_conv", *arguments), input="3\n0\n0\n", capture_output=True, text=True,
+                              check=True, timeout=LIMIT)
+        ready, *samples = map(json.loads, done.stdout.splitlines())
+        self.assertEqual((ready["device"], ready["threads"]), ("cpu", 1))
+        self.assertGreater(min(ready["peak_gflops"], ready["peak_copy_gb_per_s"], ready["peak_triad_gb_per_s"]), 0)
+        problems = ready["problems"]
+        self.assertEqual([(p["name"], p["direction"]) for p in problems],
+                         [(name, direction) for name in ("tiny", "ic2ih5oc3kh3") for direction in ("fprop", "wgrad")])
+        self.assertEqual([problems[0][key] for key in ("N", "C", "H", "W", "K", "R", "S", "pad_h", "pad_w", "stride")],
+                         [2, 3, 9, 9, 4, 3, 3, 1, 1, 1])
+        self.assertEqual([sample["algo"] for sample in samples], [problems[i]["algo"] for i in (3, 0, 0)])
+        self.assertEqual([sample["flops_effective"] for sample in samples],
+                         [2 * 3 * 9 * 18, 2 * 2 * 4 * 81 * 27, 2 * 2 * 4 * 81 * 27])
+        for sample in samples:
+            self.assertGreater(min(sample["seconds"], sample["busy"], sample["calls"]), 0)
+        named = subprocess.run(command("bench_conv", *arguments, "--algo", "cpu.ref*"), input="4\n", capture_output=True,
+                               text=True, check=False, timeout=LIMIT)
+        self.assertEqual({p["algo"] for p in json.loads(named.stdout)["problems"]}, {"cpu.reference"})
+        self.assertEqual(named.returncode, 64)
+        self.assertIn("error: standard input: not the place of a problem | expected: a number below 4 | got: 4", named.stderr)
+        self.error(run("bench_conv", *arguments, "--check"), 64, "--on-request")
 
     def test_table_markdown_and_csv(self):
         result = self.ok("bench_conv", *QUICK, "--shape", SHAPE, "--direction", "fprop")

@@ -4,9 +4,10 @@ shapes, and numbers that are found again by other means."""
 import json
 import math
 import shutil
+import subprocess
 
-from support import (JOINTS, LEFT_SHOULDER, RIGHT_HIP, STAGES, Case, Tensor, layers, main, network, pack_png, picture,
-                     png_size, raw_tensors, read_safetensors, run, tree, write_lsp, write_safetensors)
+from support import (JOINTS, LEFT_SHOULDER, LIMIT, RIGHT_HIP, STAGES, Case, Tensor, command, layers, main, network, pack_png,
+                     picture, png_size, raw_tensors, read_safetensors, run, tree, write_lsp, write_safetensors)
 
 INPUT = 64
 MAPS, CELLS = len(JOINTS) + 1, INPUT // 8
@@ -374,6 +375,27 @@ class Bench(Case):
         again = self.json_of(self.ok("bench_cpm", *self.TINY, "--json", "--threads", 2, "--mode", "step"))
         self.assertEqual(again["losses"], report["losses"])
         self.assertNotIn("forward", again)
+
+    def test_on_request(self):
+        """The steps are those of --mode step, one for each line; maps are those of the weights at that moment."""
+        def ask(*requests, code=0):
+            done = subprocess.run(command("bench_cpm", *self.TINY, "--threads", 1, "--on-request"), check=False, timeout=LIMIT,
+                                  input="".join(f"{line}\n" for line in requests), capture_output=True, text=True)
+            self.assertEqual(done.returncode, code, done)
+            return list(map(json.loads, done.stdout.splitlines())), done.stderr
+
+        (ready, before, forward, *steps, after), _ = ask("maps", "forward", "step", "step", "step", "maps")
+        self.assertEqual(ready["threads"], 1)
+        self.assertEqual({name: len(maps) for name, maps in before.items()}, {"stage1": 15 * 8 * 8, "stage2": 15 * 8 * 8})
+        for sample in (forward, *steps):
+            self.assertGreater(min(sample["seconds"], sample["busy"], sample["peak_rss_mb"]), 0)
+        report = self.json_of(self.ok("bench_cpm", *self.TINY, "--json", "--threads", 1, "--mode", "step"))
+        self.assertEqual([step["loss"] for step in steps][1:], report["losses"])
+        self.assertGreater(steps[0]["grad_norm"], 0)
+        self.assertNotEqual(before, after)
+        self.assertNotIn("loss", forward)
+        _, err = ask("forwards", code=64)
+        self.assertIn("error: standard input: unknown request | expected: forward, step or maps | got: forwards", err)
 
     def test_errors(self):
         for parts, arguments in ((("--size", "8"), ("--size", 100)), (("--mode", "got: both"), ("--mode", "both")),
