@@ -274,7 +274,8 @@ def compare(a):
 
 
 def report(results, a):
-    texts = ["\n".join(machine_lines(results["machine"], a))]
+    start = "- " if a.markdown else ""
+    texts = ["\n".join(start + line for line in machine_lines(results["machine"], a))]
     if results["network"]:
         texts.append(table(*network_table(results["network"]), a.markdown))
     if results["layers"]:

@@ -16,11 +16,15 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 from support import BIN, SOURCE, picture, write_lsp  # noqa: E402
 
+sys.path.insert(0, str(SOURCE / "tools"))
+import compare_pytorch  # noqa: E402
+
 # Appended to a program's shown flags.
 SHORT = {
     "cpm-train": ["--steps", "2", "--set", "train.val_every=0", "--set", "model.width=0.03", "--set", "data.input=64",
                   "--batch", "2"],
     "bench_conv": ["--seconds", "0"],
+    "bench_cpm": ["--size", "64", "--width", "0.125"],
 }
 # Run elsewhere, because they are this very build: the file that runs them.
 WHOLE_PROJECT = {
@@ -72,6 +76,9 @@ class Docs(unittest.TestCase):
             for command in commands(page):
                 if command in WHOLE_PROJECT:
                     self.assertTrue((SOURCE / WHOLE_PROJECT[command]).is_file(), command)
+                    continue
+                if command.startswith("tools/compare_pytorch.py "):  # needs PyTorch: test_compare_pytorch.py runs it
+                    compare_pytorch.parse(shlex.split(command)[1:])
                     continue
                 words = [re.sub(r",1-3500$", ",1-4", re.sub(r",3501-3600$", ",5-6", w)) for w in shlex.split(command)]
                 if words[:2] == ["cmake", "--install"]:
