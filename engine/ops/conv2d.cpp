@@ -41,14 +41,14 @@ template <class T>
 void vjp(Tape& tape, const Saved& s, const Tensor& dy) {
   Context& context = tape.context();
   bias_vjp<T>(tape, s, dy);
-  if (const GradSlot dw = tape.slot(s.dw); dw.mode != GradMode::Ignore) {
-    run_conv<T>(context, s.layer, s.problem, Direction::Wgrad,
-                {.x = s.x.data<T>(), .dy = dy.data<T>(), .dw = dw.grad.data<T>()}, dw.mode);
-  }
-  if (const GradSlot dx = tape.slot(s.dx); dx.mode != GradMode::Ignore) {
-    run_conv<T>(context, s.layer, s.problem, Direction::Dgrad,
-                {.w = s.w.data<T>(), .dy = dy.data<T>(), .dx = dx.grad.data<T>()}, dx.mode);
-  }
+  const GradSlot dw = tape.slot(s.dw), dx = tape.slot(s.dx);
+  run_conv_backward<T>(context, s.layer, s.problem,
+                       {.x = s.x.data<T>(),
+                        .w = s.w.data<T>(),
+                        .dy = dy.data<T>(),
+                        .dx = data_or_null<T>(dx),
+                        .dw = data_or_null<T>(dw)},
+                       dx.mode, dw.mode);
 }
 
 }  // namespace

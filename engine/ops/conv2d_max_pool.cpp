@@ -62,15 +62,14 @@ void backward_group(Context& context, const Saved& s, int64_t group, const T* dy
                     db.grad.data<T>(), mode_of(db, group));
     }
   }
-  if (dw.mode != GradMode::Ignore) {
-    run_conv<T>(context, s.layer, conv, Direction::Wgrad,
-                {.x = s.x.data<T>() + group * conv.x_size(), .dy = dy, .dw = dw.grad.data<T>()},
-                mode_of(dw, group));
-  }
-  if (dx.mode != GradMode::Ignore) {
-    run_conv<T>(context, s.layer, conv, Direction::Dgrad,
-                {.w = s.w.data<T>(), .dy = dy, .dx = dx.grad.data<T>() + group * conv.x_size()}, dx.mode);
-  }
+  T* const dx_data = data_or_null<T>(dx);
+  run_conv_backward<T>(context, s.layer, conv,
+                       {.x = s.x.data<T>() + group * conv.x_size(),
+                        .w = s.w.data<T>(),
+                        .dy = dy,
+                        .dx = dx_data == nullptr ? nullptr : dx_data + group * conv.x_size(),
+                        .dw = data_or_null<T>(dw)},
+                       dx.mode, mode_of(dw, group));
 }
 
 template <class T>

@@ -47,6 +47,11 @@ struct ConvRow {
   /// Processor cycles of one core that `run` takes, by a model of its arithmetic; null: not known, dearer
   /// than any.
   double (*cost)(const Exec& exec, const ConvProblem& problem, Direction direction) = nullptr;
+  /// dgrad and wgrad in one call that shares work between them, where an algorithm has such: x w dy to dx dw,
+  /// neither mode Ignore; the results of two calls but for rounding. Its scratch in bytes.
+  void (*backward)(const Exec& exec, const ConvProblem& problem, const ConvOperands<T>& operands,
+                   GradMode dx_mode, GradMode dw_mode) = nullptr;
+  size_t (*backward_workspace)(const Exec& exec, const ConvProblem& problem) = nullptr;
   /// The fixed rule passes it over: it runs where a kept plan or a flag names it (rows of vendors'
   /// libraries).
   bool by_name = false;

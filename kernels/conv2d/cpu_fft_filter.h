@@ -78,7 +78,10 @@ void filter_taps(const FftFilterTaps& job) {
   for (int64_t i = 0; i < job.lanes_used; ++i) {
     float* to = job.w + i * job.lane_stride;
     const float* from = pair + i * pitch;
-    for (int64_t t = 0; t < taps; ++t) to[t] = (job.add ? to[t] : 0.0f) + from[t] * job.scale;
+    for (int64_t t = 0; t < taps; ++t) {
+      float& tap = to[job.turned ? taps - 1 - t : t];
+      tap = (job.add ? tap : 0.0f) + from[t] * job.scale;
+    }
   }
 }
 

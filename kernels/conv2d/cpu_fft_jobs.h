@@ -96,7 +96,7 @@ struct FftFilterRowsBack {
   bool add;
 };
 
-/// Rows [column][R] back to taps: w = (add ? w : 0) + scale value.
+/// Rows [column][R] back to taps, perhaps turned by 180 degrees: w = (add ? w : 0) + scale value.
 struct FftFilterTaps {
   const FftSize* size;
   const float* roots;
@@ -106,7 +106,7 @@ struct FftFilterTaps {
   int64_t lane_stride, lanes_used;
   int64_t R, S;
   float scale;
-  bool add;
+  bool add, turned;
   float* scratch;
 };
 

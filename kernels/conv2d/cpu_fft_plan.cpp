@@ -20,8 +20,8 @@ const FftKernels& pick_kernels(Isa isa) {
   return *fft_kernels_portable();
 }
 
-ConvProblem correlation(const ConvProblem& p, Direction direction) {
-  if (direction != Direction::Dgrad) return p;
+ConvProblem correlation(const ConvProblem& p, FftTask task) {
+  if (task == FftTask::Fprop || task == FftTask::Wgrad) return p;
   return {.N = p.N,
           .C = p.K,
           .H = p.P(),
@@ -41,9 +41,11 @@ struct Cost {
     const double bins = static_cast<double>(plan.spectrum_columns() * plan.size->size);
     const double filters = static_cast<double>(plan.c.C * plan.y_blocks);
     const double blocks = static_cast<double>(plan.x_blocks + plan.y_blocks);
-    group = bins * filters * 11.0;
-    tile = bins * (filters * 2.2 + blocks * 45.0);
-    call = filters * static_cast<double>((plan.c.R + 1) / 2 * plan.size->size) * 25.0 + 5e4;
+    const double ways = plan.task == FftTask::Backward ? 2 : 1;
+    const double transforms = blocks + static_cast<double>(ways > 1 ? plan.y_blocks : 0);
+    group = ways * bins * filters * 11.0;
+    tile = bins * (ways * filters * 2.2 + transforms * 45.0);
+    call = ways * filters * static_cast<double>((plan.c.R + 1) / 2 * plan.size->size) * 25.0 + 5e4;
   }
 };
 
@@ -65,10 +67,12 @@ size_t book(FftPlan* plan, int64_t bytes) {
 
 void lay_out(FftPlan* plan) {
   const int64_t tile_column = plan->group * plan->column() * 4;
-  plan->filters = book(plan, plan->spectrum_columns() * plan->filter_column() * 4);
+  const int64_t filters = plan->spectrum_columns() * plan->filter_column() * 4;
+  if (plan->correlates()) plan->filters = book(plan, filters);
+  if (plan->has_gradient()) plan->gradient = book(plan, filters);
   plan->x = book(plan, plan->spectrum_columns() * tile_column * plan->x_blocks);
   plan->y = book(plan, plan->spectrum_columns() * tile_column * plan->y_blocks);
-  plan->tables = book(plan, 2 * plan->outputs() * 8);
+  plan->tables = book(plan, 2 * (plan->group + plan->c.C) * 8);
 }
 
 }  // namespace
@@ -81,10 +85,16 @@ FftAxis fft_axis(int64_t T, int64_t in, int64_t pad, int64_t kernel) {
   return {ceil_div(out, step), step};
 }
 
-FftPlan make_fft_plan(Isa isa, const ConvProblem& problem, Direction direction) {
+FftTask fft_task(Direction direction) {
+  return direction == Direction::Fprop   ? FftTask::Fprop
+         : direction == Direction::Dgrad ? FftTask::Dgrad
+                                         : FftTask::Wgrad;
+}
+
+FftPlan make_fft_plan(Isa isa, const ConvProblem& problem, FftTask task) {
   FftPlan plan;
-  plan.c = correlation(problem, direction);
-  plan.direction = direction;
+  plan.c = correlation(problem, task);
+  plan.task = task;
   plan.kernels = &pick_kernels(isa);
   plan.x_blocks = ceil_div(plan.c.C, plan.kernels->lanes);
   plan.y_blocks = ceil_div(plan.c.K, plan.kernels->lanes);

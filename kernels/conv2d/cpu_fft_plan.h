@@ -18,17 +18,29 @@ struct FftAxis {
 /// Tiles of T points over an axis of `in` points; count 0 where the kernel does not fit.
 FftAxis fft_axis(int64_t T, int64_t in, int64_t pad, int64_t kernel);
 
+/// Backward: dgrad and wgrad at once.
+enum class FftTask { Fprop, Dgrad, Wgrad, Backward };
+
+FftTask fft_task(Direction direction);
+
+/// Of a correlation of c's images. dgrad's has C and K exchanged and filters turned; so has Backward, whose
+/// dw is the gradient of those filters, and both use the spectra of dy.
 struct FftPlan {
-  ConvProblem c;  // of the correlation: dgrad's has C and K exchanged and filters turned
-  Direction direction = Direction::Fprop;
+  ConvProblem c;
+  FftTask task = FftTask::Fprop;
   const FftKernels* kernels = nullptr;
   const FftSize* size = nullptr;
   FftAxis rows, columns;
   double cost = 0;                     // processor cycles of one core, by the model
   int64_t group = 1;                   // tiles at a time
   int64_t x_blocks = 1, y_blocks = 1;  // vectors of channels
-  // Offsets in the workspace, in bytes; `tables` holds the offsets of a product's inputs, then outputs.
-  size_t filters = 0, x = 0, y = 0, tables = 0, bytes = 0;
+  // Offsets in the workspace, in bytes. `tables`: where the inputs, then the outputs of correlate lie, then
+  // of wgrad.
+  size_t filters = 0, gradient = 0, x = 0, y = 0, tables = 0, bytes = 0;
+
+  bool turned() const { return task == FftTask::Dgrad || task == FftTask::Backward; }
+  bool correlates() const { return task != FftTask::Wgrad; }
+  bool has_gradient() const { return task == FftTask::Wgrad || task == FftTask::Backward; }
 
   int64_t line() const { return 2 * kernels->lanes; }
   int64_t tiles() const { return c.N * rows.count * columns.count; }
@@ -37,12 +49,10 @@ struct FftPlan {
   int64_t column() const { return (size->size | 1) * line(); }
   /// Floats from a column of half-transformed filters to the next.
   int64_t filter_column() const { return y_blocks * c.C * c.R * line(); }
-  /// Entries of each table: outputs of a product.
-  int64_t outputs() const { return direction == Direction::Wgrad ? c.C : group; }
 };
 
 /// The plan of least cost by a fixed model of arithmetic and memory; size is null where no tile fits.
-FftPlan make_fft_plan(Isa isa, const ConvProblem& problem, Direction direction);
+FftPlan make_fft_plan(Isa isa, const ConvProblem& problem, FftTask task);
 
 /// Floating-point operations of a plan, all lanes counted.
 double fft_flops(const FftPlan& plan);

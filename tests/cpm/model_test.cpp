@@ -137,14 +137,14 @@ TEST_CASE("model: at 368 the belief maps are 46 x 46, and the step is known befo
   // conv1's output and pool1's, 128 maps each, are needed at once.
   const size_t largest = size_t{4} * 128 * 368 * 368;
   // Without gradients each activation goes after its last reader; kept, they would take 3.9 times the
-  // largest. The spectra of the second layer, 80 MB, find no room below it.
+  // largest.
   INFO("inference " << inference << ", largest activation " << largest);
   CHECK(inference >= largest * 5 / 4);
-  CHECK(inference <= largest * 5 / 2);
+  CHECK(inference <= largest * 7 / 4);
   // Training keeps pooled values and bytes for their places, not what a ReLU and a pooling layer read: about
-  // 93 MB, and the largest gradient and spectra besides.
+  // 93 MB, and besides the largest gradient, or the second layer's spectra.
   CHECK(runner.arena_bytes() >= largest * 9 / 4);
-  CHECK(runner.arena_bytes() <= largest * 11 / 4);
+  CHECK(runner.arena_bytes() <= largest * 13 / 4);
   CHECK(copy(model.parameters().flat_grad()) == std::vector<float>(model.parameters().flat_count()));
 }
 

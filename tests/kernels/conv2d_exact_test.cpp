@@ -60,6 +60,33 @@ TEST_CASE("convolution rows are exact on integers at stride 1") {
   }
 }
 
+TEST_CASE("dgrad and wgrad in one call are exact on integers, and the same bits for any number of threads") {
+  kernels::ThreadPool one(1), three(3);
+  int runs = 0;
+  uint64_t seed = 1000;
+  for (const ConvProblem& problem : tests::stride_one_problems()) {
+    const auto data = tests::integer_data<float>(problem, ++seed);
+    const auto dx = tests::naive_conv(data, Direction::Dgrad, false);
+    const auto dw = tests::naive_conv(data, Direction::Wgrad, false);
+    for (const Isa isa : tests::available_isas()) {
+      for (const auto& row : kernels::conv_rows<float>()) {
+        if (row.backward == nullptr) continue;
+        INFO(row.name << " " << isa_name(isa) << " " << to_string(problem));
+        ++runs;
+        const bool add = seed % 2 == 0;
+        tests::ConvRun run{.exec = {.threads = &one, .isa = isa},
+                           .mode = add ? GradMode::Accumulate : GradMode::Overwrite};
+        const auto got = guarded_backward(row, run, data);
+        CHECK(tests::differing(tests::rounded(got.first), dx, add ? &data.old_dx : nullptr) == 0);
+        CHECK(tests::differing(tests::rounded(got.second), dw, add ? &data.old_dw : nullptr) == 0);
+        run.exec.threads = &three;
+        CHECK((guarded_backward(row, run, data) == got));
+      }
+    }
+  }
+  CHECK(runs >= 500 * static_cast<int>(tests::available_isas().size()));
+}
+
 TEST_CASE("convolution rows are exact on batches larger than their scratch memory") {
   kernels::ThreadPool threads(2);
   std::map<std::string, int> runs;

@@ -130,6 +130,24 @@ std::vector<T> guarded_run(const kernels::ConvRow<T>& row, const ConvRun& run, c
   return out.values();
 }
 
+template <class T>
+std::pair<std::vector<T>, std::vector<T>> guarded_backward(const kernels::ConvRow<T>& row, const ConvRun& run,
+                                                           const ConvData<T>& data) {
+  const GuardedBuffer<T> x(data.x), w(data.w), dy(data.dy);
+  const bool add = run.mode == GradMode::Accumulate;
+  GuardedBuffer<T> dx = add ? GuardedBuffer<T>(data.old_dx) : GuardedBuffer<T>(data.old_dx.size());
+  GuardedBuffer<T> dw = add ? GuardedBuffer<T>(data.old_dw) : GuardedBuffer<T>(data.old_dw.size());
+  GuardedBuffer<unsigned char> scratch(row.backward_workspace(run.exec, data.problem));
+  kernels::Exec exec = run.exec;
+  exec.workspace = {.data = scratch.data(), .bytes = scratch.size()};
+  row.backward(exec, data.problem,
+               {.x = x.data(), .w = w.data(), .dy = dy.data(), .dx = dx.data(), .dw = dw.data()}, run.mode,
+               run.mode);
+  CHECK((dx.guards_intact() && dw.guards_intact() && scratch.guards_intact()));
+  CHECK((dx.no_nans() && dw.no_nans()));
+  return {dx.values(), dw.values()};
+}
+
 std::vector<ConvProblem> stride_one_problems() {
   std::vector<ConvProblem> problems = {
       {.N = 1, .C = 3, .H = 40, .W = 37, .K = 20, .R = 9, .S = 9, .pad_h = 4, .pad_w = 4},
@@ -171,5 +189,9 @@ template std::vector<float> guarded_run(const kernels::ConvRow<float>&, const Co
                                         const ConvData<float>&);
 template std::vector<double> guarded_run(const kernels::ConvRow<double>&, const ConvRun&,
                                          const ConvData<double>&);
+
+template std::pair<std::vector<float>, std::vector<float>> guarded_backward(const kernels::ConvRow<float>&,
+                                                                            const ConvRun&,
+                                                                            const ConvData<float>&);
 
 }  // namespace tests

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "kernels/base/exec.h"
@@ -75,6 +76,11 @@ struct ConvRun {
 /// all memory that it may not read being NaN; checks the bands and returns the output.
 template <class T>
 std::vector<T> guarded_run(const kernels::ConvRow<T>& row, const ConvRun& run, const ConvData<T>& data);
+
+/// The same of a row's `backward`: dx and dw, both in `run.mode`.
+template <class T>
+std::pair<std::vector<T>, std::vector<T>> guarded_backward(const kernels::ConvRow<T>& row, const ConvRun& run,
+                                                           const ConvData<T>& data);
 
 /// Small problems of many kinds, at least 500: pseudo-random ones and the network's layers at small sizes.
 std::vector<kernels::ConvProblem> stride_one_problems();
