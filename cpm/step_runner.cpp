@@ -86,6 +86,17 @@ void StepRunner::forget_recording() {
   runs_ = 0;
 }
 
+void StepRunner::follow(std::map<std::string, std::string> rows,
+                        std::function<void(const std::string&)> warn) {
+  CPM_CHECK(!under_way_, "rows are to change while a step is under way");
+  runtime_->synchronize_device(exec_.device);
+  forget_recording();
+  prepared_.reset();
+  arena_.reset();
+  plan_ = {};
+  plan_.follow(std::move(rows), std::move(warn));
+}
+
 void StepRunner::measure(const BatchTensors& given, bool supervised, bool training) {
   const BatchTensors batch = with_shapes(given);
   const Prepared wanted{.image = batch.image.shape(),

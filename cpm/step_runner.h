@@ -3,8 +3,11 @@
 // recorded as a graph and replayed; its results are read when it is over.
 #pragma once
 
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "cpm/dataset/loader.h"
@@ -41,6 +44,8 @@ class StepRunner {
   StepRunner(Model& model, const kernels::Exec& exec, bool record = true);
   ~StepRunner();
 
+  /// Rows that steps from now on are to follow (ConvPlan::follow); the next one makes a dry run again.
+  void follow(std::map<std::string, std::string> rows, std::function<void(const std::string&)> warn);
   /// Dry run for this batch's shape: after it arena_bytes() and plan() are known, but no memory is taken yet.
   void measure(const BatchTensors& batch, bool intermediate_supervision, bool training);
   /// measure(), and takes the memory. Called by the first step.
@@ -60,8 +65,8 @@ class StepRunner {
   std::vector<std::vector<float>> beliefs(const BatchTensors& batch);
 
   size_t arena_bytes() const { return arena_ ? arena_->peak_bytes() : 0; }
-  /// The rows that a dry run chose. What it is to follow is said before: a step does not notice a change.
-  engine::ConvPlan& plan() { return plan_; }
+  /// The rows that dry runs chose.
+  const engine::ConvPlan& plan() const { return plan_; }
   const kernels::Exec& exec() const { return exec_; }
   /// Steps that were replayed from a recording so far.
   int64_t replays() const { return replays_; }

@@ -7,6 +7,8 @@
 #include <cmath>
 #include <map>
 
+#include "engine/io/conv_cache.h"
+
 namespace cpm {
 
 using kernels::Error;
@@ -284,6 +286,34 @@ void check_step_memory(const Config& config, const BatchTensors& first, TrainNet
                      needed / static_cast<double>(first.image.shape()[0]));
 }
 
+BatchTensors validation_shapes(const Config& config) {
+  return inference_shapes(PredictOptions{}.batch, config.data.input, config.data.input);
+}
+
+void follow_rows(std::map<std::string, std::string> rows, const std::string& origin, TrainNet* net,
+                 Console* console) {
+  if (rows.empty()) return;
+  net->rows = std::move(rows);
+  net->rows_origin = origin;
+  net->runner->follow(net->rows, [console](const std::string& text) { console->warn(text); });
+}
+
+void tune_rows(const Config& config, const TrainData& data, const BatchTensors& first, TrainNet* net,
+               Console* console) {
+  std::vector<engine::PlannedConv> lines = net->runner->plan().lines();
+  if (data.val) {
+    StepRunner forward(*net->model, net->device.exec);
+    forward.measure(validation_shapes(config), false, false);
+    const auto& more = forward.plan().lines();
+    lines.insert(lines.end(), more.begin(), more.end());
+  }
+  const auto say = [](const std::string& text) { fmt::print(stderr, "{}\n", text); };
+  const auto warn = [console](const std::string& text) { console->warn(text); };
+  follow_rows(engine::tune_with_cache(net->device.exec, lines, {.say = say}, engine::cache_folder(), warn),
+              "timed here", net, console);
+  check_step_memory(config, first, net);  // other rows take other scratch memory
+}
+
 void print_header(const Config& config, const TrainData& data, TrainNet* net, const BatchTensors& first,
                   Console* console) {
   check_step_memory(config, first, net);
@@ -302,7 +332,8 @@ void print_header(const Config& config, const TrainData& data, TrainNet* net, co
   console->line(fmt::format("memory    weights and gradients {}, optimiser {}, activations and workspace {}",
                             bytes_text(memory.parameters), bytes_text(memory.state),
                             bytes_text(memory.activations)));
-  console->line("convolution rows (layer, shape, GFLOP a direction, fprop dgrad wgrad)");
+  console->line(fmt::format("convolution rows, {} (layer, shape, GFLOP a direction, fprop dgrad wgrad)",
+                            net->rows_origin));
   std::string plan = plan_text(net->runner->plan().lines());
   plan.pop_back();
   console->line(plan);

@@ -1,6 +1,7 @@
 // The parts of one training run, opened in order: configuration, data, network, optimiser, run directory.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -50,6 +51,8 @@ struct TrainNet {
   std::unique_ptr<Model> model;
   std::unique_ptr<StepRunner> runner;
   std::unique_ptr<engine::Optimizer> optimizer;
+  std::map<std::string, std::string> rows;  // convolution rows that a plan names, for step and validation
+  std::string rows_origin = "by the fixed rule";  // for the header
 };
 
 TrainNet open_train_net(const Config& config, const TrainData& data, const std::string& weights,
@@ -62,6 +65,19 @@ Config merge_resumed(const Config& kept, const Config& asked);
 /// Usage where a step on a batch like `first` needs more memory than there is; the runner has measured it
 /// then.
 void check_step_memory(const Config& config, const BatchTensors& first, TrainNet* net);
+
+/// What validation computes on.
+BatchTensors validation_shapes(const Config& config);
+
+/// Steps run by these convolution rows (problem and direction -> row), and by the fixed rule's where they say
+/// nothing.
+void follow_rows(std::map<std::string, std::string> rows, const std::string& origin, TrainNet* net,
+                 Console* console);
+
+/// Follows the quickest rows of a step on `first`, which the runner has measured, and of validation: timed
+/// here, or before by this machine and build.
+void tune_rows(const Config& config, const TrainData& data, const BatchTensors& first, TrainNet* net,
+               Console* console);
 
 /// The header: data, network, memory, plan of convolution rows.
 void print_header(const Config& config, const TrainData& data, TrainNet* net, const BatchTensors& first,

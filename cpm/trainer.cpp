@@ -121,8 +121,10 @@ void Trainer::open() {
   if (!dir_) {
     // A broken image or too little memory shows here, while there is no run directory to clear away.
     first_batch_ = data_.source->next(0);
-    check_step_memory(config_, to_tensors(*first_batch_, engine::DType::F32), &net_);
+    const BatchTensors first = to_tensors(*first_batch_, engine::DType::F32);
+    check_step_memory(config_, first, &net_);
     dir_ = RunDir::create(request_.out, config_.train.name);
+    if (request_.tune) tune_rows(config_, data_, first, &net_, &console_);
   }
   console_.attach(&*dir_);
   outcome_.run = dir_->path();
@@ -144,7 +146,8 @@ void Trainer::prepare() {
     first_step_ = load_newest_checkpoint(dir_->path() / "ckpt", net_.model.get(), net_.optimizer.get(),
                                          [&](const std::string& text) { console_.warn(text); });
     saved_step_ = first_step_;
-    net_.runner->plan().follow(read_plan(*dir_), [&](const std::string& text) { console_.warn(text); });
+    follow_rows(read_plan(*dir_), "as the run kept them", &net_, &console_);
+    if (request_.tune) console_.line("tune      not again: the run goes on with the rows that it kept");
     console_.line(first_step_ > 0 ? fmt::format("resume    from the checkpoint of step {}", first_step_)
                                   : "resume    no checkpoint was written yet: starting again at step 1");
     // A run that began from other weights has a checkpoint of step 0, so this is one without any.
@@ -173,8 +176,10 @@ void Trainer::fetch(int64_t step) {
   const BatchTensors tensors = to_tensors(std::move(batch), engine::DType::F32);
   if (step == first_step_ + 1) {  // before the upload: the header's check counts what that takes
     print_header(config_, data_, &net_, tensors, &console_);
-    write_plan(*dir_, net_.runner->plan().chosen());
     prepare_predictor();
+    std::map<std::string, std::string> chosen = net_.runner->plan().chosen();
+    if (predictor_) chosen.merge(predictor_->plan().chosen());
+    write_plan(*dir_, chosen);
     last_shown_ = start_ = Clock::now();
     waited_before_ = data_.source->seconds_waited();
   }
@@ -276,8 +281,8 @@ void Trainer::checkpoint(bool final) {
 void Trainer::prepare_predictor() {
   if (!data_.val || predictor_) return;
   predictor_ = std::make_unique<StepRunner>(*net_.model, net_.device.exec);
-  predictor_->prepare(inference_shapes(PredictOptions{}.batch, config_.data.input, config_.data.input), false,
-                      false);
+  predictor_->follow(net_.rows, [&](const std::string& text) { console_.warn(text); });
+  predictor_->prepare(validation_shapes(config_), false, false);
 }
 
 void Trainer::validate(int64_t step) {

@@ -20,6 +20,7 @@ struct TrainRequest {
       resume;                     // engaged: resume this run directory ("": `out`, or the newest run)
   std::filesystem::path weights;  // "" : initialise; else start from these
   std::vector<std::string> argv;  // for env.json
+  bool tune = false;              // a new run's convolution rows are chosen by the clock
   bool quiet_stdout = false;      // progress to stderr (--json)
 };
 

@@ -12,6 +12,7 @@
 #include "cpm/device.h"
 #include "cpm/named_batch.h"
 #include "cpm/step_runner.h"
+#include "engine/io/conv_cache.h"
 #include "engine/nn/named_fill.h"
 #include "engine/optim/optimizer.h"
 #include "engine/tune/process_usage.h"
@@ -29,7 +30,7 @@ struct Flags {
   std::optional<double> width;
   std::string mode = "forward,step", device = "auto";
   std::optional<std::string> algo;
-  bool json = false, on_request = false, no_cuda_graph = false, no_deterministic = false;
+  bool json = false, on_request = false, no_cuda_graph = false, no_deterministic = false, tune = false;
 };
 
 struct Setup {
@@ -63,38 +64,68 @@ Setup resolve(const Flags& f) {
                          "forward, step or both", word);
     (word == "forward" ? s.forward : s.step) = true;
   }
+  tools::require_usage(!f.tune || !f.algo, "--tune", "the row is named by --algo", "one of the two", "both");
   tools::require_usage(s.forward || s.step, "--mode", "no mode", "forward, step or both", f.mode);
   return s;
 }
 
-/// A plan that names one row for every convolution of a step; empty without a name.
-std::map<std::string, std::string> plan_with(const std::optional<std::string>& row, cpm::Model& model,
-                                             const kernels::Exec& exec, const cpm::BatchTensors& batch) {
-  if (!row) return {};
-  tools::find_row("--algo", *row, exec.backend);
+using Plan = std::map<std::string, std::string>;
+
+void warn(const std::string& text) {
+  fmt::print(stderr, "warning: {}\n", text);
+}
+
+/// The convolutions of a step, or of a forward pass alone.
+std::vector<engine::PlannedConv> convolutions(cpm::Model& model, const kernels::Exec& exec,
+                                              const cpm::BatchTensors& batch, bool training) {
   cpm::StepRunner dry(model, exec);
-  dry.measure(batch, true, true);
-  std::map<std::string, std::string> plan = dry.plan().chosen();
-  for (auto& [problem, name] : plan) name = *row;
+  dry.measure(batch, true, training);
+  return dry.plan().lines();
+}
+
+/// A plan that names one row for every convolution.
+Plan plan_with(const std::string& row, const std::vector<engine::PlannedConv>& lines,
+               kernels::Backend backend) {
+  tools::find_row("--algo", row, backend);
+  Plan plan;
+  for (const auto& line : lines) plan[engine::ConvPlan::key(line.problem, line.direction)] = row;
   return plan;
 }
 
-/// Follows such a plan; says how many convolutions the row does, and refuses to time it if there are none.
-void follow(const std::map<std::string, std::string>& plan, const cpm::BatchTensors& batch, bool training,
-            cpm::StepRunner* runner) {
+/// The plan of --tune or --algo; empty: the fixed rule's.
+Plan plan_of(const Flags& f, const Setup& s, cpm::Model& model, const kernels::Exec& exec,
+             const cpm::BatchTensors& batch) {
+  if (!f.tune && !f.algo) return {};
+  std::vector<engine::PlannedConv> lines;
+  for (const bool training : {false, true}) {
+    if (!(training ? s.step : s.forward)) continue;
+    const auto more = convolutions(model, exec, batch, training);
+    lines.insert(lines.end(), more.begin(), more.end());
+  }
+  if (f.algo) return plan_with(*f.algo, lines, exec.backend);
+  const auto say = [](const std::string& text) { fmt::print(stderr, "{}\n", text); };
+  return engine::tune_with_cache(exec, lines, {.say = say}, engine::cache_folder(), warn);
+}
+
+/// Follows such a plan: says how many convolutions each row does, and refuses to time --algo's if it does
+/// none.
+void follow(const Plan& plan, const std::optional<std::string>& algo, const cpm::BatchTensors& batch,
+            bool training, cpm::StepRunner* runner) {
   if (plan.empty()) return;
-  const std::string row = plan.begin()->second;
-  runner->plan().follow(plan, [](const std::string& text) { fmt::print(stderr, "warning: {}\n", text); });
+  runner->follow(plan, warn);
   runner->prepare(batch, true, training);
-  const auto& lines = runner->plan().lines();
-  const auto done =
-      std::count_if(lines.begin(), lines.end(), [&](const auto& line) { return line.row == row; });
-  if (done > 0) return fmt::print(stderr, "{}: {} of {} convolutions\n", row, done, lines.size());
-  throw kernels::Error(kernels::ExitCode::DeviceUnavailable, {.where = "--algo",
-                                                              .what = "no convolution can run by this row",
-                                                              .expected = "a row that runs here",
-                                                              .got = row,
-                                                              .hint = "the warnings say why"});
+  std::map<std::string, int> counts;
+  for (const auto& line : runner->plan().lines()) ++counts[line.row];
+  if (algo && counts.count(*algo) == 0) {
+    throw kernels::Error(kernels::ExitCode::DeviceUnavailable, {.where = "--algo",
+                                                                .what = "no convolution can run by this row",
+                                                                .expected = "a row that runs here",
+                                                                .got = *algo,
+                                                                .hint = "the warnings say why"});
+  }
+  for (const auto& [row, count] : counts) {
+    fmt::print(stderr, "{}: {} of {} convolutions\n", row, count, runner->plan().lines().size());
+  }
 }
 
 /// A call's time, and what it computed.
@@ -114,7 +145,7 @@ class Bench {
                device_.place()) {
     engine::named_fill(model_.parameters(), "golden");
     batch_ = cpm::to_tensors(cpm::named_batch(s.batch, s.joints, s.size, s.size), engine::DType::F32);
-    plan_ = plan_with(f.algo, model_, device_.exec, batch_);
+    plan_ = plan_of(f, s, model_, device_.exec, batch_);
   }
 
   Sample sample(bool step) {
@@ -153,7 +184,7 @@ class Bench {
     if (runner_ && step == (adam_ != nullptr)) return;
     runner_.reset();
     runner_ = std::make_unique<cpm::StepRunner>(model_, device_.exec, !flags_.no_cuda_graph);
-    follow(plan_, batch_, step, runner_.get());
+    follow(plan_, flags_.algo, batch_, step, runner_.get());
     adam_.reset();
     if (!step) return;
     adam_ = std::make_unique<engine::Optimizer>(
@@ -165,7 +196,7 @@ class Bench {
   cpm::Device device_;
   cpm::Model model_;
   cpm::BatchTensors batch_;
-  std::map<std::string, std::string> plan_;
+  Plan plan_;
   std::unique_ptr<cpm::StepRunner> runner_;
   std::unique_ptr<engine::Optimizer> adam_;  // while the runner runs steps
 };
@@ -252,6 +283,7 @@ void declare(tools::Cli* cli, Flags* f) {
   cli->option("--device", &f->device, "DEVICE", "auto, cpu, cuda or cuda:N (default auto)");
   cli->option("--algo", &f->algo, "ROW",
               "the row of every convolution that it can do, as cudnn.best (default: the fixed rule's)");
+  cli->flag("--tune", &f->tune, "time the rows of every convolution once, run by the quickest");
   cli->flag("--no-deterministic", &f->no_deterministic,
             "also algorithms of cuDNN whose results vary from run to run");
   cli->option("--samples", &f->samples, "N", "timed calls of each (default 5)");

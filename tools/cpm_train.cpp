@@ -16,7 +16,7 @@ struct Flags {
   std::optional<int64_t> steps, batch, seed, threads, checkpoint_every;
   std::optional<double> epochs;
   std::vector<std::string> set;
-  bool no_supervision = false, deterministic = false, no_cuda_graph = false;
+  bool no_supervision = false, deterministic = false, no_cuda_graph = false, tune = false;
   bool print_config = false, json = false;
 };
 
@@ -46,6 +46,8 @@ void declare(tools::Cli* cli, Flags* f) {
             "same bits from run to run (the default; train.deterministic=false lets cuDNN's rows vary)");
   cli->flag("--no-cuda-graph", &f->no_cuda_graph,
             "launch every kernel of a step instead of replaying a recording");
+  cli->flag("--tune", &f->tune,
+            "time the convolution rows of a new run, run by the quickest (default: a fixed rule chooses)");
   cli->flag("--print-config", &f->print_config, "print the resolved configuration as TOML and exit");
   cli->flag("--json", &f->json, "one JSON object on stdout, everything else on stderr");
   cli->footer(
@@ -115,6 +117,7 @@ int run(int argc, char** argv) {
   request.out = f.out.value_or("");
   request.weights = f.weights.value_or("");
   request.argv.assign(argv, argv + argc);
+  request.tune = f.tune;
   request.quiet_stdout = f.json;
   const cpm::TrainOutcome outcome = cpm::train(request);
   if (f.json) fmt::print("{}\n", outcome_json(outcome));
