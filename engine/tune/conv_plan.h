@@ -1,6 +1,6 @@
 // Which convolution row runs for which problem and direction. By default the fixed rule of the kernel list
-// decides; a plan that was kept (in a run directory) is followed where it names a row that can run here.
-// Where it cannot, the rule decides, and a warning says so.
+// decides; a plan that was kept (in a run directory) or tuned (conv_tuner.h) is followed where it names a row
+// that can run here. Where it cannot, the rule decides, and a warning says so.
 #pragma once
 
 #include <functional>
