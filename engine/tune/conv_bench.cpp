@@ -79,6 +79,7 @@ class Bench {
     ConvBenchResult result{.row = &row};
     result.error = check_.error({data_.fetch_output(), static_cast<size_t>(data_.output_size())});
     result.error_bound = check_.bound();
+    if (row.detail != nullptr) result.detail = row.detail(exec_, problem_, direction_);
     result.workspace = row.workspace(exec_, problem_, direction_);
     result.effective_flops = 2 * problem_.macs();
     result.executed_flops = row.executed_flops == nullptr ? result.effective_flops

@@ -32,7 +32,7 @@ struct ConvSamples {
 struct ConvBenchResult {
   const kernels::ConvRow<float>* row = nullptr;
   double error = 0, error_bound = 0;  // relative L2; NaN where the output was not written or not finite
-  std::string detail;                 // how the row goes about it; empty where it says nothing
+  std::string detail;                 // ConvRow::detail; empty where the row says nothing
   size_t workspace = 0;               // bytes
   double effective_flops = 0, executed_flops = 0;
   double bytes = 0;  // every tensor once

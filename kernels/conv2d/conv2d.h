@@ -55,6 +55,8 @@ struct ConvRow {
   /// The fixed rule passes it over: it runs where a kept plan or a flag names it (rows of vendors'
   /// libraries).
   bool by_name = false;
+  /// How `run` goes about a problem, for tables, as "T54, 4x4 tiles, 16 at a time"; null: nothing to say.
+  std::string (*detail)(const Exec& exec, const ConvProblem& problem, Direction direction) = nullptr;
 };
 
 /// All rows for an element type, backend by backend, each best first (behind what runs by name only); the

@@ -44,6 +44,12 @@ double executed_flops(const Exec& exec, const ConvProblem& problem, Direction di
   return fft_flops(make_fft_plan(exec.isa, problem, fft_task(direction)));
 }
 
+std::string detail(const Exec& exec, const ConvProblem& problem, Direction direction) {
+  const FftPlan plan = make_fft_plan(exec.isa, problem, fft_task(direction));
+  return fmt::format("T{}, {}x{} tiles, {} at a time", plan.size->size, plan.rows.count, plan.columns.count,
+                     plan.group);
+}
+
 /// The share of all outputs that the tap least covered sees: those that its shift leaves in the image.
 double least_coverage(const ConvProblem& c) {
   const auto axis = [](int64_t in, int64_t pad, int64_t kernel, int64_t out) {
@@ -140,7 +146,8 @@ ConvRow<float> cpu_fft_conv() {
           .executed_flops = executed_flops,
           .cost = cost,
           .backward = backward,
-          .backward_workspace = backward_workspace};
+          .backward_workspace = backward_workspace,
+          .detail = detail};
 }
 
 }  // namespace kernels

@@ -4,6 +4,7 @@ refuses. That a wrong row gets no time is tests/engine/conv_bench_test.cpp."""
 import csv
 import io
 import json
+import re
 import subprocess
 
 from support import BIN, LIMIT, SOURCE, Case, command, main, run
@@ -42,7 +43,7 @@ class Bench(Case):
                 self.assertNotIn("cpu.reference", row["reference"])
                 self.assertAlmostEqual(row["ratio"], medians[row["reference"]] / row["median_s"])
 
-    def test_roof(self):
+    def test_roof_and_detail(self):
         rows = self.rows("--shape", 'ic16ih30_oc16oh30_kh9_n"large kernel"', "--direction", "fprop", "--algo", "cpu.*")
         self.assertIn("cpu.fft", {row["algo"] for row in rows})
         for row in rows:
@@ -52,6 +53,15 @@ class Bench(Case):
             self.assertEqual(row["roof_bound"], "arithmetic" if arithmetic >= memory else "memory")
             self.assertAlmostEqual(row["percent_of_roof"], 100 * row["roof_s"] / row["median_s"])
             self.assertAlmostEqual(row["percent_of_triad"], 100 * row["gb_per_s"] / row["peak_triad_gb_per_s"])
+            if row["algo"] != "cpu.fft":
+                self.assertEqual(row["detail"], "")
+                continue
+            tile, down, across, group = map(int, re.fullmatch(r"T(\d+), (\d+)x(\d+) tiles, (\d+) at a time",
+                                                              row["detail"]).groups())
+            # They cover the output: a tile gives T - 8 of its pixels, and a single one what the paddings leave of it.
+            for count in (down, across):
+                self.assertTrue(count * (tile - 8) >= 30 > (count - 1) * (tile - 8) or (count == 1 and tile >= 34), row["detail"])
+            self.assertIn(group, range(1, down * across + 1))
 
     def test_on_request(self):
         """One sample for each line, and an error line for what is no problem's place."""
