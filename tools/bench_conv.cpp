@@ -6,6 +6,7 @@
 
 #include "cpm/device.h"
 #include "engine/io/file.h"
+#include "engine/tune/conv_candidates.h"
 #include "kernels/base/device_runtime.h"
 #include "kernels/base/error.h"
 #include "kernels/base/fma_peak.h"
@@ -65,11 +66,15 @@ std::vector<tools::BenchRow> measure(const tools::BenchSelection& s, const kerne
     for (const Direction direction : s.directions) {
       const tools::BenchCandidates with = tools::bench_candidates(s, exec, shape, direction);
       if (with.rows.empty()) continue;
+      const auto candidates = engine::conv_candidates(exec, shape.problem, direction, false);
+      const auto& ruled = kernels::choose_conv_row<float>(exec, shape.problem, direction);
       for (auto& result :
            engine::bench_conv(exec, shape.problem, direction, with.rows, with.reference, s.options)) {
         const std::string reference = with.reference == nullptr ? "" : with.reference->name;
-        const bool ruled = result.row == &kernels::choose_conv_row<float>(exec, shape.problem, direction);
-        rows.push_back({shape.name, shape.problem, direction, reference, std::move(result), ruled});
+        const auto* row = result.row;
+        rows.push_back({shape.name, shape.problem, direction, reference, std::move(result),
+                        std::find(candidates.begin(), candidates.end(), row) != candidates.end(),
+                        row == &ruled});
         table->row(rows.back());
       }
     }

@@ -26,7 +26,8 @@ struct BenchRow {
   kernels::Direction direction = kernels::Direction::Fprop;
   std::string reference;  // the row that ratio refers to
   engine::ConvBenchResult result;
-  bool ruled = false;  // the fixed rule chooses it
+  bool candidate = false;  // the fixed rule may choose it (engine/tune/conv_candidates.h) ...
+  bool ruled = false;      // ... and does
 };
 
 /// Widths that hold every name to come, so that rows can be printed as they are made.

@@ -5,7 +5,6 @@
 #include <map>
 #include <tuple>
 
-#include "engine/tune/conv_candidates.h"
 #include "tools/conv_report.h"
 
 namespace tools {
@@ -31,8 +30,7 @@ std::string timed(const BenchRow& row) {
 std::string rule_summary(const std::vector<BenchRow>& rows) {
   std::map<std::tuple<std::string, int64_t, kernels::Direction>, Choice> choices;
   for (const BenchRow& row : rows) {
-    const bool candidate = row.ruled || !(row.result.row->by_name || engine::is_reference(*row.result.row));
-    if (!candidate || !row.result.stats) continue;
+    if (!row.candidate || !row.result.stats) continue;
     Choice& choice = choices[{row.name, row.problem.N, row.direction}];
     ++choice.candidates;
     if (row.ruled) choice.ruled = &row;

@@ -1,5 +1,6 @@
 #include "engine/tune/conv_candidates.h"
 
+#include <cmath>
 #include <string_view>
 
 namespace engine {
@@ -14,7 +15,9 @@ std::vector<const kernels::ConvRow<float>*> conv_candidates(const kernels::Exec&
   std::vector<const kernels::ConvRow<float>*> rows;
   for (const kernels::ConvRow<float>& row : kernels::conv_rows<float>()) {
     if (row.backend != exec.backend || is_reference(row) || (row.by_name && !by_name)) continue;
-    if (row.supports(exec, problem, direction).empty()) rows.push_back(&row);
+    if (!row.supports(exec, problem, direction).empty()) continue;
+    const bool declines = row.cost != nullptr && std::isinf(row.cost(exec, problem, direction));
+    if (!declines) rows.push_back(&row);
   }
   return rows;
 }
