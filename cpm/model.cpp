@@ -34,8 +34,7 @@ Model::Model(std::vector<Layer> layers, int stages, int joints, engine::DType dt
     const Layer& conv = layers_[i - 1];
     if (layers_[i].kind != LayerKind::MaxPool || layers_[i].inputs[0] != conv.name) continue;
     if (readers.at(conv.name) > 1) continue;
-    pooled_[i] = i - 1;
-    in_pool_.insert(conv.name);
+    fused_pools_.insert(i);
     size_t& last = last_reader_.at(conv.inputs[0]);
     last = std::max(last, i);
   }
@@ -108,12 +107,12 @@ std::vector<Variable> Model::forward(Tape& tape, const engine::Tensor& image,
   std::vector<Variable> beliefs;
   for (size_t i = 0; i < layers_.size(); ++i) {
     const Layer& layer = layers_[i];
-    if (in_pool_.count(layer.name) != 0) continue;
-    const auto fused = pooled_.find(i);
-    const Layer& conv = fused != pooled_.end() ? layers_[fused->second] : layer;
+    if (fused_pools_.count(i + 1) != 0) continue;
+    const bool fused = fused_pools_.count(i) != 0;
+    const Layer& conv = fused ? layers_[i - 1] : layer;
     Variable y;
     if (conv.kind == LayerKind::Conv) {
-      const Layer* pool = fused != pooled_.end() ? &layer : nullptr;
+      const Layer* pool = fused ? &layer : nullptr;
       y = run_conv(tape, conv, pool, info_.pooling, parameters_, values.at(conv.inputs[0]));
     } else {
       std::vector<Variable> inputs;

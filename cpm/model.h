@@ -59,8 +59,7 @@ class Model {
   engine::ParameterStore parameters_;
   ModelInfo info_;
   std::map<std::string, size_t> last_reader_;  // layer output -> index of the last layer that reads it
-  std::map<size_t, size_t> pooled_;            // max pooling -> the convolution before it, of one op with it
-  std::set<std::string> in_pool_;              // those convolutions
+  std::set<size_t> fused_pools_;  // max pooling layers of one op with the convolution before them
 };
 
 /// `p`'s part of a flat buffer in host memory, to be written as `name`; `flat` must outlive the write.

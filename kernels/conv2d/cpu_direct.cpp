@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "kernels/base/error.h"
+#include "kernels/conv2d/correlation.h"
 #include "kernels/conv2d/rows.h"
 
 namespace kernels {
@@ -24,10 +25,6 @@ constexpr int64_t kBlockTaps = 1300;               // c-block x taps: weights of
 constexpr int64_t kPointChannels = 128;            // c-block of a 1x1 kernel: its part of x stays in a cache
 constexpr int64_t kSegmentVectors = 32;            // of one entry of wgrad's table of rows
 constexpr int64_t kMinTasks = 32;                  // tasks worth cutting the channels for
-
-int64_t ceil_div(int64_t a, int64_t b) {
-  return (a + b - 1) / b;
-}
 
 /// `total` items in the fewest parts of at most `limit`, sizes differing by at most one.
 struct Split {
@@ -91,19 +88,8 @@ int64_t row_segments(const Plan& plan) {
 }
 
 Plan make_plan(Isa isa, const ConvProblem& problem, Direction direction) {
-  Plan plan{.c = problem};
+  Plan plan{.c = direction == Direction::Dgrad ? dgrad_correlation(problem) : problem};
   ConvProblem& c = plan.c;
-  if (direction == Direction::Dgrad) {
-    c = {.N = problem.N,
-         .C = problem.K,
-         .H = problem.P(),
-         .W = problem.Q(),
-         .K = problem.C,
-         .R = problem.R,
-         .S = problem.S,
-         .pad_h = problem.R - 1 - problem.pad_h,
-         .pad_w = problem.S - 1 - problem.pad_w};
-  }
   if (c.R == 1 && c.S == 1) {
     c.W *= c.H;
     c.H = 1;
@@ -329,13 +315,8 @@ void clear_slack(const Call& call, int64_t images) {
               sizeof(float) * plan.kernels->lanes);
 }
 
-std::string supports(const Exec&, const ConvProblem& c, Direction) {
-  if (std::min({c.N, c.C, c.K, c.P(), c.Q()}) < 1) return "an empty tensor";
-  if (c.stride != 1) return fmt::format("stride {}, only stride 1 is done", c.stride);
-  if (c.pad_h >= c.R || c.pad_w >= c.S) {
-    return fmt::format("padding {}x{} is wider than the kernel less one", c.pad_h, c.pad_w);
-  }
-  return "";
+std::string supports(const Exec&, const ConvProblem& problem, Direction) {
+  return no_correlation_reason(problem);
 }
 
 size_t workspace(const Exec& exec, const ConvProblem& problem, Direction direction) {

@@ -13,6 +13,7 @@
 #include <limits>
 
 #include "kernels/base/error.h"
+#include "kernels/conv2d/correlation.h"
 #include "kernels/conv2d/cpu_fft_steps.h"
 #include "kernels/conv2d/rows.h"
 
@@ -21,11 +22,7 @@ namespace kernels {
 namespace {
 
 std::string supports(const Exec& exec, const ConvProblem& c, Direction direction) {
-  if (std::min({c.N, c.C, c.K, c.P(), c.Q()}) < 1) return "an empty tensor";
-  if (c.stride != 1) return fmt::format("stride {}, only stride 1 is done", c.stride);
-  if (c.pad_h >= c.R || c.pad_w >= c.S) {
-    return fmt::format("padding {}x{} is wider than the kernel less one", c.pad_h, c.pad_w);
-  }
+  if (const std::string reason = no_correlation_reason(c); !reason.empty()) return reason;
   if (make_fft_plan(exec.isa, c, fft_task(direction)).size == nullptr) {
     return fmt::format("a kernel of {}x{}, tiles are at most {} wide", c.R, c.S, kFftMaxSize);
   }

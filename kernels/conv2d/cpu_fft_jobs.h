@@ -77,7 +77,7 @@ struct FftFilterRows {
 /// the column: bins[k2 bin_stride + filter line].
 struct FftFilterBins {
   const float* roots;
-  int64_t size, radix_a, k1;
+  int64_t size, k1;
   const float* rows;
   int64_t R, filters;
   float* bins;
@@ -88,7 +88,7 @@ struct FftFilterBins {
 /// filter's column, or overwrites them.
 struct FftFilterRowsBack {
   const float* roots;
-  int64_t size, radix_a, k1;
+  int64_t size, k1;
   const float* bins;
   int64_t bin_stride;
   float* rows;

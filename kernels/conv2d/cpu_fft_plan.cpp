@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "kernels/conv2d/correlation.h"
+
 namespace kernels {
 
 namespace {
@@ -10,27 +12,10 @@ constexpr int64_t kGroupBytes = int64_t{160} << 20;  // spectra of the tiles of 
 constexpr double kFilterShare = 0.08;
 constexpr int64_t kMinGroup = 8;
 
-int64_t ceil_div(int64_t a, int64_t b) {
-  return (a + b - 1) / b;
-}
-
 const FftKernels& pick_kernels(Isa isa) {
   if (isa >= Isa::Avx512 && fft_kernels_avx512() != nullptr) return *fft_kernels_avx512();
   if (isa >= Isa::Avx2 && fft_kernels_avx2() != nullptr) return *fft_kernels_avx2();
   return *fft_kernels_portable();
-}
-
-ConvProblem correlation(const ConvProblem& p, FftTask task) {
-  if (task == FftTask::Fprop || task == FftTask::Wgrad) return p;
-  return {.N = p.N,
-          .C = p.K,
-          .H = p.P(),
-          .W = p.Q(),
-          .K = p.C,
-          .R = p.R,
-          .S = p.S,
-          .pad_h = p.R - 1 - p.pad_h,
-          .pad_w = p.S - 1 - p.pad_w};
 }
 
 /// Processor cycles of one core, measured on one with 8 lanes: of a group of tiles, of a tile, of a call.
@@ -93,8 +78,8 @@ FftTask fft_task(Direction direction) {
 
 FftPlan make_fft_plan(Isa isa, const ConvProblem& problem, FftTask task) {
   FftPlan plan;
-  plan.c = correlation(problem, task);
   plan.task = task;
+  plan.c = plan.turned() ? dgrad_correlation(problem) : problem;
   plan.kernels = &pick_kernels(isa);
   plan.x_blocks = ceil_div(plan.c.C, plan.kernels->lanes);
   plan.y_blocks = ceil_div(plan.c.K, plan.kernels->lanes);

@@ -6,6 +6,8 @@
 #include <memory>
 #include <new>
 
+#include "kernels/conv2d/correlation.h"
+
 namespace kernels {
 
 namespace {
@@ -109,7 +111,7 @@ template <class Body>
 void for_filters(const FftCall& call, const Body& body) {
   const FftPlan& plan = call.plan;
   const ConvProblem& c = plan.c;
-  const int64_t chunks = (c.C + kFilterChunk - 1) / kFilterChunk;
+  const int64_t chunks = ceil_div(c.C, kFilterChunk);
   call.threads.parallel_for(plan.y_blocks * chunks, [&](int64_t task) {
     const int64_t block = task / chunks, begin = task % chunks * kFilterChunk;
     float* scratch = thread_scratch(fft_filter_scratch(plan.size->size, plan.kernels->lanes, c.R, c.S));
@@ -161,7 +163,6 @@ void correlate_column(const FftCall& call, int64_t j, int64_t block, int64_t til
     const int64_t bin = k1 * size.radix_b * plan.line();
     size.filter_bins({.roots = roots_of(plan),
                       .size = size.size,
-                      .radix_a = size.radix_a,
                       .k1 = k1,
                       .rows = filter_rows_of(call, plan.filters, block, 0) + j * plan.filter_column(),
                       .R = plan.c.R,
@@ -208,7 +209,6 @@ void gradient_column(const FftCall& call, int64_t j, int64_t block, int64_t tile
                          .bins = size.radix_b});
     size.filter_rows_back({.roots = roots_of(plan),
                            .size = size.size,
-                           .radix_a = size.radix_a,
                            .k1 = k1,
                            .bins = bins,
                            .bin_stride = bin_stride(plan),

@@ -25,18 +25,18 @@ size_t Correlation::shared_bytes() const {
 /// input most; and as many parts as make a full grid, of at least two channels each.
 Correlation plan_correlation(const ConvProblem& problem, Direction direction) {
   const auto size = [](int64_t value) { return static_cast<int>(value); };
-  const bool turned = direction == Direction::Dgrad;
-  Correlation plan{.C = size(turned ? problem.K : problem.C),
-                   .H = size(turned ? problem.P() : problem.H),
-                   .W = size(turned ? problem.Q() : problem.W),
-                   .K = size(turned ? problem.C : problem.K),
-                   .P = size(turned ? problem.H : problem.P()),
-                   .Q = size(turned ? problem.W : problem.Q()),
-                   .R = size(problem.R),
-                   .S = size(problem.S),
-                   .pad_h = size(turned ? problem.R - 1 - problem.pad_h : problem.pad_h),
-                   .pad_w = size(turned ? problem.S - 1 - problem.pad_w : problem.pad_w),
-                   .N = problem.N};
+  const ConvProblem c = direction == Direction::Dgrad ? dgrad_correlation(problem) : problem;
+  Correlation plan{.C = size(c.C),
+                   .H = size(c.H),
+                   .W = size(c.W),
+                   .K = size(c.K),
+                   .P = size(c.P()),
+                   .Q = size(c.Q()),
+                   .R = size(c.R),
+                   .S = size(c.S),
+                   .pad_h = size(c.pad_h),
+                   .pad_w = size(c.pad_w),
+                   .N = c.N};
   for (const int k_warps : {8, 4, 2, 1}) {
     for (const int tile_cols : {32, 16}) {
       Correlation other = plan;

@@ -6,13 +6,9 @@
 
 #include "kernels/base/exec.h"
 #include "kernels/base/types.h"
-#include "kernels/conv2d/problem.h"
+#include "kernels/conv2d/correlation.h"
 
 namespace kernels::cuda {
-
-constexpr int64_t ceil_div(int64_t a, int64_t b) {
-  return (a + b - 1) / b;
-}
 
 /// Blocks that fill a large device once, at two an SM. Work is split by the problem and this constant, never
 /// by the device at hand: the bits of a result would depend on it.

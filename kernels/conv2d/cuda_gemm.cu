@@ -176,9 +176,9 @@ Plan make_plan(const ConvProblem& c, Direction direction) {
   job.a = {nullptr, wgrad ? pixels : c.C, wgrad ? c.K * pixels : 0};
   job.b = {nullptr, pixels, (fprop || wgrad ? c.C : c.K) * pixels};
   job.images = wgrad ? size(c.N) : 1;
-  job.m_blocks = size(cuda::ceil_div(job.M, kTileM));
-  job.n_blocks = size(cuda::ceil_div(job.N, kTileN));
-  job.slices = size(cuda::ceil_div(job.depth, kDepth) * job.images);
+  job.m_blocks = size(ceil_div(job.M, kTileM));
+  job.n_blocks = size(ceil_div(job.N, kTileN));
+  job.slices = size(ceil_div(job.depth, kDepth) * job.images);
   plan.batch = wgrad ? 1 : c.N;
   plan.blocks = int64_t{job.m_blocks} * job.n_blocks * plan.batch;
   job.part_floats = plan.batch * job.M * job.N;

@@ -1,0 +1,30 @@
+#include "kernels/conv2d/correlation.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace kernels {
+
+ConvProblem dgrad_correlation(const ConvProblem& problem) {
+  return {.N = problem.N,
+          .C = problem.K,
+          .H = problem.P(),
+          .W = problem.Q(),
+          .K = problem.C,
+          .R = problem.R,
+          .S = problem.S,
+          .pad_h = problem.R - 1 - problem.pad_h,
+          .pad_w = problem.S - 1 - problem.pad_w};
+}
+
+std::string no_correlation_reason(const ConvProblem& c) {
+  if (std::min({c.N, c.C, c.K, c.P(), c.Q()}) < 1) return "an empty tensor";
+  if (c.stride != 1) return fmt::format("stride {}, only stride 1 is done", c.stride);
+  if (c.pad_h >= c.R || c.pad_w >= c.S) {
+    return fmt::format("padding {}x{} is wider than the kernel less one", c.pad_h, c.pad_w);
+  }
+  return "";
+}
+
+}  // namespace kernels
