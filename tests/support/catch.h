@@ -26,6 +26,15 @@ inline std::filesystem::path source_file(const std::string& relative) {
   return std::filesystem::path(CPM_SOURCE_DIR) / relative;
 }
 
+/// Whether this program watches its memory accesses for data races, at twenty times the time.
+#if defined(__SANITIZE_THREAD__)
+inline constexpr bool kThreadSanitizer = true;
+#elif defined(__has_feature)
+inline constexpr bool kThreadSanitizer = __has_feature(thread_sanitizer);
+#else
+inline constexpr bool kThreadSanitizer = false;
+#endif
+
 /// Set by CPM_SKIP_IF; the test program then exits with 4 unless something failed.
 inline bool& skipped() {
   static bool value = false;
