@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "cpm/config_table.h"
+#include "cpm/supervision.h"
 #include "engine/io/file.h"
 #include "kernels/base/error.h"
 #include "kernels/base/nearest.h"
@@ -95,10 +96,29 @@ std::string describe(const toml::node& node) {
   return node.is_table() ? "a table" : "a date or time";
 }
 
+std::optional<int64_t> as_integer(const toml::node& node) {
+  if (const auto* integer = node.as_integer()) return integer->get();
+  return std::nullopt;
+}
+
 std::optional<double> as_number(const toml::node& node) {
   if (const auto* integer = node.as_integer()) return static_cast<double>(integer->get());
   if (const auto* number = node.as_floating_point()) return number->get();
   return std::nullopt;
+}
+
+/// The array's items by `convert`, at least `least` and at most one a stage; nullopt where one is none.
+template <class T, class Convert>
+std::optional<std::vector<T>> items_of(const toml::node& node, size_t least, Convert convert) {
+  const toml::array* items = node.as_array();
+  if (items == nullptr || items->size() < least || items->size() > kMaxStages) return std::nullopt;
+  std::vector<T> values;
+  for (const toml::node& item : *items) {
+    const std::optional<T> value = convert(item);
+    if (!value) return std::nullopt;
+    values.push_back(*value);
+  }
+  return values;
 }
 
 /// Stores the node's value in the field; false where the type does not fit.
@@ -112,14 +132,15 @@ bool store(const toml::node& node, const Field& field) {
   } else if (auto* const* number = std::get_if<double*>(&field)) {
     if (const auto value = as_number(node)) return (**number = *value, true);
   } else if (auto* const* numbers = std::get_if<StageNumbers*>(&field)) {
-    const toml::array* items = node.as_array();
-    if (items == nullptr || items->empty() || items->size() > (*numbers)->size()) return false;
+    const auto items = items_of<double>(node, 1, as_number);
+    if (!items) return false;
     (*numbers)->fill(1);
-    for (size_t i = 0; i < items->size(); ++i) {
-      const auto value = as_number((*items)[i]);
-      if (!value) return false;
-      (**numbers)[i] = *value;
-    }
+    std::copy(items->begin(), items->end(), (*numbers)->begin());
+    return true;
+  } else if (auto* const* integers = std::get_if<Integers*>(&field)) {
+    auto items = items_of<int64_t>(node, 0, as_integer);
+    if (!items) return false;
+    **integers = *std::move(items);
     return true;
   }
   return false;
@@ -130,9 +151,10 @@ void apply(const KeyRow& row, const toml::node& node, const std::string& where, 
   if (!store(node, field)) {
     std::string got = describe(node);
     const toml::array* items = node.as_array();
-    if (std::holds_alternative<StageNumbers*>(field) && items != nullptr) {
+    const bool integers = std::holds_alternative<Integers*>(field);
+    if ((integers || std::holds_alternative<StageNumbers*>(field)) && items != nullptr) {
       for (const toml::node& item : *items) {
-        if (!as_number(item)) got = describe(item) + " in the array";
+        if (integers ? !as_integer(item) : !as_number(item)) got = describe(item) + " in the array";
       }
     }
     wrong_type(row.key, where, expected_text(row, field), got);
@@ -273,6 +295,7 @@ void Config::validate() const {
                  .got = fmt::format("train.steps = {}, train.epochs = {}", train.steps, train.epochs),
                  .hint = "set the other one to 0"});
   }
+  check_supervision(*this);
 }
 
 std::vector<ConfigKey> config_keys() {

@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-namespace cpm {
+#include "cpm/stages.h"
 
-inline constexpr int kMaxStages = 6;
+namespace cpm {
 
 struct ModelConfig {
   int64_t stages = 6;             // 1-6
@@ -42,6 +42,15 @@ struct OptimConfig {
   std::array<double, kMaxStages> bias_multiplier = {1, 1, 1, 1, 1, 1};    // learning rate by stage, biases
 };
 
+/// What is differentiated and what learns (cpm/supervision.h). Without train.intermediate_supervision the
+/// weights of all stages but the last are 0, whatever is written here.
+struct SupervisionConfig {
+  std::array<double, kMaxStages> weights = {1, 1, 1, 1, 1, 1};  // of the loss, by stage
+  std::vector<int64_t> frozen;                                  // stages, from 1
+  std::string schedule = "joint";                               // "joint" | "stagewise"
+  std::vector<int64_t> stage_steps;  // stagewise: steps of each stage; empty: equal shares
+};
+
 struct TrainConfig {
   std::string name = "cpm";  // run directories are runs/<name>-NNN
   int64_t steps = 0;         // 0: by epochs
@@ -63,6 +72,7 @@ struct Config {
   ModelConfig model;
   DataConfig data;
   OptimConfig optim;
+  SupervisionConfig supervision;
   TrainConfig train;
 
   /// Reads a TOML file over the present values. BadData: syntax (line and column); Usage: unknown key

@@ -145,6 +145,31 @@ std::vector<KeyRow> optim_rows() {
   };
 }
 
+std::vector<KeyRow> supervision_rows() {
+  return {
+      {"supervision.weights",
+       CPM_FIELD(supervision.weights),
+       "weight of the loss by stage, 0 leaves it out; left out: 1",
+       kNotNegative,
+       {}},
+      {"supervision.frozen",
+       CPM_FIELD(supervision.frozen),
+       "stages, from 1, that keep their parameters",
+       {.low = 1, .high = kMaxStages},
+       {}},
+      {"supervision.schedule",
+       CPM_FIELD(supervision.schedule),
+       "all stages at once, or one after the other, each from its own loss",
+       kAnyNumber,
+       {.choices = {"joint", "stagewise"}}},
+      {"supervision.stage_steps",
+       CPM_FIELD(supervision.stage_steps),
+       "schedule stagewise: steps of each stage; empty: equal shares",
+       kAtLeastOne,
+       {}},
+  };
+}
+
 std::vector<KeyRow> train_rows() {
   const Strings name = {.accepts = is_run_name,
                         .form = "1-100 characters without / or \\, the first neither . nor -"};
@@ -177,7 +202,7 @@ std::vector<KeyRow> train_rows() {
        {}},
       {"train.intermediate_supervision",
        CPM_FIELD(train.intermediate_supervision),
-       "whether every stage has a loss, or only the last",
+       "whether every stage has a loss, or only the last (all other supervision.weights are 0)",
        kAnyNumber,
        {}},
       {"train.deterministic",
@@ -258,7 +283,7 @@ void check_string(const KeyRow& row, const std::string& text, const std::string&
 const std::vector<KeyRow>& key_table() {
   static const std::vector<KeyRow> table = [] {
     std::vector<KeyRow> rows;
-    for (const auto& part : {model_rows(), data_rows(), optim_rows(), train_rows()}) {
+    for (const auto& part : {model_rows(), data_rows(), optim_rows(), supervision_rows(), train_rows()}) {
       rows.insert(rows.end(), part.begin(), part.end());
     }
     return rows;
@@ -267,7 +292,7 @@ const std::vector<KeyRow>& key_table() {
 }
 
 std::string type_name(const Field& field) {
-  constexpr const char* kNames[] = {"integer", "number", "boolean", "string", "numbers"};
+  constexpr const char* kNames[] = {"integer", "number", "boolean", "string", "numbers", "integers"};
   static_assert(std::size(kNames) == std::variant_size_v<Field>);
   return kNames[field.index()];
 }
@@ -284,7 +309,8 @@ std::string limits_text(const KeyRow& row) {
 
 std::string expected_text(const KeyRow& row, const Field& field) {
   static const std::string array = fmt::format("an array of 1-{} numbers", kMaxStages);
-  const std::string kNames[] = {"an integer", "a number", "true or false", "a string", array};
+  static const std::string integers = fmt::format("an array of at most {} integers", kMaxStages);
+  const std::string kNames[] = {"an integer", "a number", "true or false", "a string", array, integers};
   static_assert(std::size(kNames) == std::variant_size_v<Field>);
   const std::string limits = limits_text(row);
   return kNames[field.index()] + (limits.empty() ? "" : ", " + limits);
@@ -317,6 +343,9 @@ std::string literal(const Field& field) {
       for (const double number : *value) out += (out.empty() ? "[" : ", ") + number_text(number);
       return out + "]";
     }
+    std::string operator()(const Integers* value) const {
+      return fmt::format("[{}]", fmt::join(*value, ", "));
+    }
   };
   return std::visit(Visitor{}, field);
 }
@@ -324,7 +353,8 @@ std::string literal(const Field& field) {
 void check_limits(const KeyRow& row, const Field& field, const std::string& where) {
   const auto check_number = [&](double number, const std::string& text) {
     if (in_range(row.range, number)) return;
-    const bool array = std::holds_alternative<StageNumbers*>(field);
+    const bool array =
+        std::holds_alternative<StageNumbers*>(field) || std::holds_alternative<Integers*>(field);
     const std::string limits = limits_text(row);
     throw kernels::Error(kernels::ExitCode::Usage,
                          {.where = where,
@@ -341,6 +371,8 @@ void check_limits(const KeyRow& row, const Field& field, const std::string& wher
     check_number(**number, fmt::format("{}", **number));
   } else if (const auto* numbers = std::get_if<StageNumbers*>(&field)) {
     for (const double item : **numbers) check_number(item, fmt::format("{}", item));
+  } else if (const auto* integers = std::get_if<Integers*>(&field)) {
+    for (const int64_t item : **integers) check_number(static_cast<double>(item), fmt::format("{}", item));
   }
 }
 

@@ -12,9 +12,10 @@
 namespace cpm {
 
 using StageNumbers = std::array<double, kMaxStages>;
+using Integers = std::vector<int64_t>;  // at most kMaxStages
 
 /// Where a value lives; the alternative is the key's type.
-using Field = std::variant<int64_t*, double*, bool*, std::string*, StageNumbers*>;
+using Field = std::variant<int64_t*, double*, bool*, std::string*, StageNumbers*, Integers*>;
 
 /// Limits of a number, or of each number of an array. Non-finite numbers are always refused.
 struct Range {
@@ -45,7 +46,7 @@ struct KeyRow {
 /// All rows, ordered by section.
 const std::vector<KeyRow>& key_table();
 
-/// "integer", "number", "boolean", "string" or "numbers".
+/// "integer", "number", "boolean", "string", "numbers" or "integers".
 std::string type_name(const Field& field);
 
 /// What a value of this key must be, for error lines and comments: "an integer, 1-6".

@@ -106,12 +106,12 @@ std::vector<Prediction> predict(StepRunner& runner, const Model& model, const Da
       }
     }
     const auto stages = runner.beliefs(to_tensors(std::move(batch), model.parameters().dtype()));
+    const auto& read = options.stage == 0 ? stages.back() : stages.at(static_cast<size_t>(options.stage - 1));
     for (int64_t i = 0; first + i < last; ++i) {
       FullMaps maps(model.joints(), input, input);
       for (int64_t v = 0; v < views_count; ++v) {
         const View& view = views[static_cast<size_t>(v)];
-        maps.add(stages.back().data() + (i * views_count + v) * map_size, view.zoom, view.flip,
-                 dataset.schema());
+        maps.add(read.data() + (i * views_count + v) * map_size, view.zoom, view.flip, dataset.schema());
       }
       result.push_back(to_prediction(maps, sources[static_cast<size_t>(i)]));
       result.back().image = dataset.record(first + i).name;

@@ -31,6 +31,7 @@ struct PckResult {
 struct PredictOptions {
   int input = 368;
   int batch = 8;
+  int stage = 0;                       // whose maps are read; 0: the last's
   bool flip = false;                   // add the mirrored image
   std::vector<double> scales = {1.0};  // zooms about the person
 };

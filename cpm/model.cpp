@@ -66,18 +66,29 @@ engine::ops::Pool2dOptions max_pool_options(Pooling pooling, bool relu) {
           .relu = relu};
 }
 
+/// A parameter as an op's operand.
+Variable operand(Tape& tape, const engine::Parameter& parameter, bool frozen) {
+  return frozen ? tape.constant(parameter.value) : tape.leaf(parameter.value, parameter.grad);
+}
+
+/// How run_conv reads a layer's parameters.
+struct ConvContext {
+  Pooling pooling;
+  const engine::ParameterStore* store;
+  bool frozen;
+};
+
 /// `pool`: the layer behind it that is done with it, or null.
-Variable run_conv(Tape& tape, const Layer& layer, const Layer* pool, Pooling pooling,
-                  const engine::ParameterStore& store, const Variable& x) {
-  const auto& weight = store.at(layer.name + ".weight");
-  const auto& bias = store.at(layer.name + ".bias");
-  const Variable w = tape.leaf(weight.value, weight.grad), b = tape.leaf(bias.value, bias.grad);
+Variable run_conv(Tape& tape, const Layer& layer, const Layer* pool, const ConvContext& how,
+                  const Variable& x) {
+  const Variable w = operand(tape, how.store->at(layer.name + ".weight"), how.frozen);
+  const Variable b = operand(tape, how.store->at(layer.name + ".bias"), how.frozen);
   const engine::ops::Conv2dOptions options{.layer = layer.name,
                                            .pad_h = layer.padding(),
                                            .pad_w = layer.padding(),
                                            .relu = layer.relu && pool == nullptr};
   if (pool == nullptr) return engine::ops::conv2d(tape, x, w, b, options);
-  return engine::ops::conv2d_max_pool(tape, x, w, b, options, max_pool_options(pooling, true));
+  return engine::ops::conv2d_max_pool(tape, x, w, b, options, max_pool_options(how.pooling, true));
 }
 
 Variable run_layer(Tape& tape, const Layer& layer, Pooling pooling, const std::vector<Variable>& inputs) {
@@ -95,8 +106,8 @@ Variable run_layer(Tape& tape, const Layer& layer, Pooling pooling, const std::v
 
 }  // namespace
 
-std::vector<Variable> Model::forward(Tape& tape, const engine::Tensor& image,
-                                     const engine::Tensor& center) const {
+std::vector<Variable> Model::forward(Tape& tape, const engine::Tensor& image, const engine::Tensor& center,
+                                     const Supervision& supervision) const {
   const auto& is = image.shape();
   CPM_CHECK(is.rank() == 4 && is[1] == 3 && is[2] % 8 == 0 && is[3] % 8 == 0 &&
                 center.shape() == engine::Shape({is[0], 1, is[2], is[3]}),
@@ -104,16 +115,24 @@ std::vector<Variable> Model::forward(Tape& tape, const engine::Tensor& image,
   std::map<std::string, Variable> values;
   values["image"] = tape.constant(image);
   values["center"] = tape.constant(center);
+  // What does not learn is a leaf that nobody writes, so backward zeroes its gradient.
+  const std::vector<bool> learning = learning_parameters(*this, supervision);
+  for (size_t i = 0; i < learning.size(); ++i) {
+    const engine::Parameter& p = parameters_.all()[i];
+    if (!learning[i]) tape.leaf(p.value, p.grad);
+  }
   std::vector<Variable> beliefs;
   for (size_t i = 0; i < layers_.size(); ++i) {
     const Layer& layer = layers_[i];
+    if (layer.stage > supervision.last()) break;
     if (fused_pools_.count(i + 1) != 0) continue;
     const bool fused = fused_pools_.count(i) != 0;
     const Layer& conv = fused ? layers_[i - 1] : layer;
     Variable y;
     if (conv.kind == LayerKind::Conv) {
       const Layer* pool = fused ? &layer : nullptr;
-      y = run_conv(tape, conv, pool, info_.pooling, parameters_, values.at(conv.inputs[0]));
+      const bool frozen = supervision.frozen[static_cast<size_t>(conv.stage - 1)];
+      y = run_conv(tape, conv, pool, {info_.pooling, &parameters_, frozen}, values.at(conv.inputs[0]));
     } else {
       std::vector<Variable> inputs;
       for (const std::string& input : layer.inputs) inputs.push_back(values.at(input));
@@ -128,17 +147,32 @@ std::vector<Variable> Model::forward(Tape& tape, const engine::Tensor& image,
   return beliefs;
 }
 
-std::vector<Variable> stage_losses(Tape& tape, const std::vector<Variable>& beliefs, const Targets& targets) {
+std::vector<bool> learning_parameters(const Model& model, const Supervision& supervision) {
+  std::vector<bool> learning;
+  for (const Layer& layer : model.layers()) {
+    if (layer.kind != LayerKind::Conv) continue;
+    const bool learns = !supervision.frozen[static_cast<size_t>(layer.stage - 1)];
+    learning.insert(learning.end(), 2, learns);  // weight and bias
+  }
+  return learning;
+}
+
+std::vector<Variable> stage_losses(Tape& tape, const std::vector<Variable>& beliefs, const Targets& targets,
+                                   const Supervision& supervision) {
   std::vector<Variable> losses;
   for (size_t t = 0; t < beliefs.size(); ++t) {
-    losses.push_back(
-        engine::ops::mse(tape, beliefs[t], t == 0 ? targets.stage1 : targets.rest, targets.mask));
+    losses.push_back(engine::ops::mse(tape, beliefs[t], t == 0 ? targets.stage1 : targets.rest, targets.mask,
+                                      supervision.weights[t]));
   }
   return losses;
 }
 
-void backward_losses(Tape& tape, const std::vector<Variable>& losses, bool intermediate_supervision) {
-  tape.backward(intermediate_supervision ? losses : std::vector<Variable>{losses.back()});
+void backward_losses(Tape& tape, const std::vector<Variable>& losses, const Supervision& supervision) {
+  std::vector<Variable> weighted;
+  for (size_t t = 0; t < losses.size(); ++t) {
+    if (supervision.weights[t] > 0) weighted.push_back(losses[t]);
+  }
+  tape.backward(weighted);
 }
 
 }  // namespace cpm

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cpm/stages.h"
+#include "cpm/supervision.h"
 #include "engine/autograd/tape.h"
 #include "engine/io/safetensors.h"
 #include "engine/nn/parameters.h"
@@ -39,9 +40,11 @@ class Model {
   /// files).
   void save(const std::filesystem::path& weights) const;
 
-  /// image [N, 3, H, W], center [N, 1, H, W] -> belief maps of every stage, each [N, k + 1, H/8, W/8].
+  /// image [N, 3, H, W], center [N, 1, H, W] -> belief maps of every stage up to supervision.last(), each
+  /// [N, k + 1, H/8, W/8]. Frozen stages' parameters get the gradient 0, at no cost.
   std::vector<engine::Variable> forward(engine::Tape& tape, const engine::Tensor& image,
-                                        const engine::Tensor& center) const;
+                                        const engine::Tensor& center,
+                                        const Supervision& supervision = {}) const;
 
   int stages() const { return stages_; }
   int joints() const { return joints_; }
@@ -62,6 +65,9 @@ class Model {
   std::set<size_t> fused_pools_;  // max pooling layers of one op with the convolution before them
 };
 
+/// One flag a parameter, in the store's order: whether it learns (Optimizer::learn).
+std::vector<bool> learning_parameters(const Model& model, const Supervision& supervision);
+
 /// `p`'s part of a flat buffer in host memory, to be written as `name`; `flat` must outlive the write.
 engine::TensorToStore stored_part(const std::string& name, const engine::Tensor& flat,
                                   const engine::Parameter& p);
@@ -72,12 +78,12 @@ struct Targets {
   engine::Tensor mask;          // [N, k + 1] or undefined
 };
 
-/// The loss of every stage (squared error over 2N, as the release).
+/// The loss of every stage that has belief maps (squared error over 2N, as the release), without its weight.
 std::vector<engine::Variable> stage_losses(engine::Tape& tape, const std::vector<engine::Variable>& beliefs,
-                                           const Targets& targets);
+                                           const Targets& targets, const Supervision& supervision = {});
 
-/// Backpropagates the sum of all stages' losses, or the last one's alone.
+/// Backpropagates the weighted sum of the losses, which stage_losses() made for this (reduced) supervision.
 void backward_losses(engine::Tape& tape, const std::vector<engine::Variable>& losses,
-                     bool intermediate_supervision);
+                     const Supervision& supervision);
 
 }  // namespace cpm

@@ -65,7 +65,7 @@ class TableBuilder {
 }  // namespace
 
 std::vector<Layer> network_layers(const NetworkConfig& config) {
-  CPM_CHECK(config.stages >= 1 && config.stages <= 6 && config.joints >= 1, "{} stages, {} joints",
+  CPM_CHECK(config.stages >= 1 && config.stages <= kMaxStages && config.joints >= 1, "{} stages, {} joints",
             config.stages, config.joints);
   TableBuilder t(config);
   t.trunk(1);

@@ -13,6 +13,8 @@
 
 namespace cpm {
 
+inline constexpr int kMaxStages = 6;
+
 /// "torch": max pool 3x3 stride 2 padding 1, centre pool 9x9 stride 8 padding 1 counting the padding.
 /// "caffe": the release's ceil mode without padding.
 enum class Pooling { Torch, Caffe };

@@ -1,7 +1,9 @@
 #include "cpm/step_runner.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "engine/ops/ops.h"
@@ -14,8 +16,6 @@ using engine::Shape;
 using engine::Tensor;
 
 namespace {
-
-constexpr size_t kMostStages = 6;
 
 Tensor tensor_of(std::vector<float> values, Shape shape, DType dtype) {
   if (values.empty()) return {};
@@ -55,7 +55,7 @@ BatchTensors to_tensors(Batch batch, DType dtype) {
 
 /// What a step tells the host, written by copies at its end.
 struct StepRunner::Results {
-  std::array<double, kMostStages> losses;
+  std::array<double, kMaxStages> losses;
   std::array<double, 2> plateau;  // of stage 1 and of the rest
   kernels::ArrayStats stats;
 };
@@ -97,10 +97,12 @@ void StepRunner::follow(std::map<std::string, std::string> rows,
   plan_.follow(std::move(rows), std::move(warn));
 }
 
-void StepRunner::measure(const BatchTensors& given, bool supervised, bool training) {
+void StepRunner::measure(const BatchTensors& given, const Supervision& supervision, bool training) {
   const BatchTensors batch = with_shapes(given);
+  const Supervision reduced = supervision.reduced(model_->stages());
+  CPM_CHECK(reduced.last() > 0, "no stage learns");
   const Prepared wanted{.image = batch.image.shape(),
-                        .supervised = training && supervised,
+                        .supervision = training ? reduced : Supervision{},
                         .training = training,
                         .plateau = training && batch.people != nullptr};
   if (prepared_ == wanted) return;
@@ -110,7 +112,7 @@ void StepRunner::measure(const BatchTensors& given, bool supervised, bool traini
   arena_ = std::make_unique<engine::Arena>(engine::Arena::Options{.place = engine::Place(exec_)});
   arena_->measure();
   if (training) {
-    forward_backward(batch, supervised);
+    forward_backward(batch, reduced);
   } else {
     engine::Context context{exec_, arena_.get(), &plan_};
     engine::Tape tape(context, false);
@@ -119,24 +121,25 @@ void StepRunner::measure(const BatchTensors& given, bool supervised, bool traini
   prepared_ = wanted;
 }
 
-void StepRunner::prepare(const BatchTensors& batch, bool supervised, bool training) {
-  measure(batch, supervised, training);
+void StepRunner::prepare(const BatchTensors& batch, const Supervision& supervision, bool training) {
+  measure(batch, supervision, training);
   if (arena_->measuring()) arena_->commit();
 }
 
-void StepRunner::forward_backward(const BatchTensors& batch, bool supervised) {
+void StepRunner::forward_backward(const BatchTensors& batch, const Supervision& supervision) {
   engine::Context context{exec_, arena_.get(), &plan_};
   if (batch.people) plateau(context, batch);
   engine::Tape tape(context);
   std::vector<engine::Variable> losses;
   {
-    const std::vector<engine::Variable> beliefs = model_->forward(tape, batch.image, batch.center);
-    losses = stage_losses(tape, beliefs, batch.targets);
+    const std::vector<engine::Variable> beliefs =
+        model_->forward(tape, batch.image, batch.center, supervision);
+    losses = stage_losses(tape, beliefs, batch.targets, supervision);
   }
   for (size_t t = 0; t < losses.size() && !context.dry(); ++t) {
     runtime_->copy(exec_, &results_->losses[t], losses[t].value.data<double>(), sizeof(double));
   }
-  backward_losses(tape, losses, supervised);
+  backward_losses(tape, losses, supervision);
   const Tensor& grad = model_->parameters().flat_grad();
   kernels::visit_dtype(grad.dtype(), [&](auto zero) {
     using T = decltype(zero);
@@ -171,7 +174,7 @@ void StepRunner::plateau(engine::Context& context, const BatchTensors& batch) {
 }
 
 void StepRunner::compute(const BatchTensors& batch) {
-  forward_backward(batch, kind_.intermediate_supervision);
+  forward_backward(batch, kind_.supervision);
   if (kind_.optimizer == nullptr) return;
   const size_t bytes = kind_.optimizer->segments_bytes();
   runtime_->copy(exec_, segments_.memory().get(), host_segments_.get(), bytes);
@@ -185,7 +188,7 @@ void StepRunner::upload(const BatchTensors& batch) {
 void StepRunner::launch(const StepKind& kind) {
   CPM_CHECK(!under_way_, "a step is launched while another is under way");
   const BatchTensors& batch = input_.take();
-  prepare(batch, kind.intermediate_supervision, true);
+  prepare(batch, kind.supervision, true);
   if (std::exchange(generation_, input_.generation()) != generation_) forget_recording();
   if (const int64_t id = kind.optimizer == nullptr ? 0 : kind.optimizer->id(); id != optimizer_id_) {
     forget_recording();
@@ -198,6 +201,7 @@ void StepRunner::launch(const StepKind& kind) {
   }
   if (kind.optimizer != nullptr) kind.optimizer->prepare(kind.lr, host_segments_.get());
   kind_ = kind;
+  kind_.supervision = prepared_->supervision;
   drawn_here_ = batch.people != nullptr;
   run_or_replay(batch);
   under_way_ = true;
@@ -225,18 +229,21 @@ StepResult StepRunner::wait() {
   under_way_ = false;
   runtime_->synchronize(exec_);
   StepResult result;
-  result.stage_losses.assign(results_->losses.begin(), results_->losses.begin() + model_->stages());
-  for (const double loss : result.stage_losses) result.loss += loss;
-  if (!kind_.intermediate_supervision) result.loss = result.stage_losses.back();
+  const Supervision& supervision = kind_.supervision;
+  result.stage_losses.assign(static_cast<size_t>(model_->stages()), std::numeric_limits<double>::quiet_NaN());
+  std::copy_n(results_->losses.begin(), supervision.last(), result.stage_losses.begin());
+  for (size_t t = 0; t < result.stage_losses.size(); ++t) {
+    if (supervision.weights[t] > 0) result.loss += supervision.weights[t] * result.stage_losses[t];
+  }
   if (drawn_here_) result.plateau.assign(results_->plateau.begin(), results_->plateau.end());
   result.grad_norm = std::sqrt(results_->stats.sum_squares);
   result.non_finite = results_->stats.non_finite;
   return result;
 }
 
-StepResult StepRunner::gradients(const BatchTensors& batch, bool supervised) {
+StepResult StepRunner::gradients(const BatchTensors& batch, const Supervision& supervision) {
   upload(batch);
-  launch({.intermediate_supervision = supervised});
+  launch({.supervision = supervision});
   return wait();
 }
 
@@ -244,7 +251,7 @@ std::vector<std::vector<float>> StepRunner::beliefs(const BatchTensors& batch) {
   CPM_CHECK(!under_way_, "belief maps are asked for while a step is under way");
   upload(batch);
   const BatchTensors& input = input_.take();
-  prepare(input, false, false);
+  prepare(input, {}, false);
   engine::Context context{exec_, arena_.get(), &plan_};
   engine::Tape tape(context, false);
   std::vector<std::vector<float>> result;

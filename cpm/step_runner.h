@@ -22,10 +22,10 @@ namespace cpm {
 BatchTensors to_tensors(Batch batch, engine::DType dtype);
 
 struct StepResult {
-  std::vector<double> stage_losses;
-  double loss = 0;         // what is differentiated: the sum, or the last stage's alone
-  double grad_norm = 0;    // L2 over all parameters
-  int64_t non_finite = 0;  // gradient elements that are NaN or infinite
+  std::vector<double> stage_losses;  // without weights; NaN of stages behind the last one with a weight
+  double loss = 0;                   // what is differentiated: their weighted sum
+  double grad_norm = 0;              // L2 over all parameters
+  int64_t non_finite = 0;            // gradient elements that are NaN or infinite
   /// Where the device drew the maps: what stage 1 and every other stage would lose that drew the background
   /// but no joint.
   std::vector<double> plateau;
@@ -33,7 +33,7 @@ struct StepResult {
 
 /// What launch() makes of a step: gradients, or with an optimiser an update too.
 struct StepKind {
-  bool intermediate_supervision = true;
+  Supervision supervision;
   engine::Optimizer* optimizer = nullptr;
   double lr = 0;
 };
@@ -47,9 +47,9 @@ class StepRunner {
   /// Rows that steps from now on are to follow (ConvPlan::follow); the next one makes a dry run again.
   void follow(std::map<std::string, std::string> rows, std::function<void(const std::string&)> warn);
   /// Dry run for this batch's shape: after it arena_bytes() and plan() are known, but no memory is taken yet.
-  void measure(const BatchTensors& batch, bool intermediate_supervision, bool training);
+  void measure(const BatchTensors& batch, const Supervision& supervision, bool training);
   /// measure(), and takes the memory. Called by the first step.
-  void prepare(const BatchTensors& batch, bool intermediate_supervision, bool training);
+  void prepare(const BatchTensors& batch, const Supervision& supervision, bool training);
 
   /// A step in three parts, so that the next batch is made and uploaded while a device computes: upload()
   /// the input, launch() the step on what was uploaded last, wait() for its result. Every launch() is waited
@@ -59,7 +59,7 @@ class StepRunner {
   StepResult wait();
 
   /// Losses and gradients (into the model's parameter store): all three parts.
-  StepResult gradients(const BatchTensors& batch, bool intermediate_supervision);
+  StepResult gradients(const BatchTensors& batch, const Supervision& supervision = {});
 
   /// Belief maps of every stage, each [n, k + 1, H/8, W/8] in C order, as float.
   std::vector<std::vector<float>> beliefs(const BatchTensors& batch);
@@ -76,13 +76,14 @@ class StepRunner {
   /// What a dry run was made for.
   struct Prepared {
     engine::Shape image;
-    bool supervised = false, training = false;
+    Supervision supervision;  // reduced
+    bool training = false;
     bool plateau = false;  // the targets are drawn on the device, which also computes StepResult::plateau
 
     bool operator==(const Prepared&) const = default;
   };
 
-  void forward_backward(const BatchTensors& batch, bool supervised);
+  void forward_backward(const BatchTensors& batch, const Supervision& supervision);
   void plateau(engine::Context& context, const BatchTensors& batch);
   void compute(const BatchTensors& batch);
   void run_or_replay(const BatchTensors& batch);

@@ -211,6 +211,16 @@ Config merge_resumed(const Config& kept, const Config& asked) {
   merged.train.val_every = asked.train.val_every;
   merged.data.loader_threads = asked.data.loader_threads;
   merged.train.name = asked.train.name;
+  if (kept.supervision.schedule == "stagewise" &&
+      std::pair(kept.train.steps, kept.train.epochs) != std::pair(asked.train.steps, asked.train.epochs)) {
+    throw Error(
+        ExitCode::Usage,
+        {.where = "--resume",
+         .what = "the steps of a stagewise run cannot change: its stages have their shares of them",
+         .expected = fmt::format("train.steps = {}, train.epochs = {}", kept.train.steps, kept.train.epochs),
+         .got = fmt::format("train.steps = {}, train.epochs = {}", asked.train.steps, asked.train.epochs),
+         .hint = "drop the flag, or start a joint run from its --weights"});
+  }
   if (merged.to_toml() == asked.to_toml()) return merged;
   // Name the first line that differs: it is the key and its two values.
   std::string a = merged.to_toml(), b = asked.to_toml();
@@ -270,14 +280,18 @@ StepMemory step_memory(const TrainNet& net) {
   const auto& store = net.model->parameters();
   return {.parameters = static_cast<double>(store.flat_value().bytes() + store.flat_grad().bytes()),
           .state = static_cast<double>(net.optimizer->state_bytes()),
-          .activations = static_cast<double>(net.runner->arena_bytes())};
+          .activations = static_cast<double>(net.step_bytes)};
 }
 
 }  // namespace
 
 void check_step_memory(const Config& config, const BatchTensors& first, TrainNet* net) {
   if (net->runner->arena_bytes() > 0) return;  // checked, and perhaps taken since
-  net->runner->measure(first, config.train.intermediate_supervision, true);
+  net->step_bytes = 0;
+  for (auto period = net->periods.rbegin(); period != net->periods.rend(); ++period) {
+    net->runner->measure(first, period->supervision, true);
+    net->step_bytes = std::max(net->step_bytes, net->runner->arena_bytes());
+  }
   // Parameters and state are there already. A device holds the input twice: where it lands, where it is read.
   const StepMemory memory = step_memory(*net);
   const double input = net->device.exec.backend == kernels::Backend::Cpu ? 0 : 2 * input_bytes(first);
@@ -303,7 +317,7 @@ void tune_rows(const Config& config, const TrainData& data, const BatchTensors& 
   std::vector<engine::PlannedConv> lines = net->runner->plan().lines();
   if (data.val) {
     StepRunner forward(*net->model, net->device.exec);
-    forward.measure(validation_shapes(config), false, false);
+    forward.measure(validation_shapes(config), {}, false);
     const auto& more = forward.plan().lines();
     lines.insert(lines.end(), more.begin(), more.end());
   }
@@ -324,8 +338,7 @@ void print_header(const Config& config, const TrainData& data, TrainNet* net, co
   console->line(fmt::format("network   {} stages, width {:g}, {} joints, {} pooling: {} parameters",
                             config.model.stages, config.model.width, net->model->joints(),
                             config.model.pooling, net->model->parameters().count()));
-  console->line(fmt::format("supervise {}",
-                            config.train.intermediate_supervision ? "every stage" : "the last stage only"));
+  console->line("supervise " + supervision_text(net->periods, static_cast<int>(config.model.stages)));
   console->line(fmt::format("optimiser {}, learning rate {:g} ({}), batch {}, seed {}", config.optim.name,
                             config.optim.lr, config.optim.schedule, batch, config.train.seed));
   console->line("device    " + net->device.description());

@@ -51,6 +51,8 @@ struct TrainNet {
   std::unique_ptr<Model> model;
   std::unique_ptr<StepRunner> runner;
   std::unique_ptr<engine::Optimizer> optimizer;
+  std::vector<Period> periods;              // of the run
+  size_t step_bytes = 0;                    // activations and workspace of the largest one's step
   std::map<std::string, std::string> rows;  // convolution rows that a plan names, for step and validation
   std::string rows_origin = "by the fixed rule";  // for the header
 };
@@ -62,8 +64,8 @@ TrainNet open_train_net(const Config& config, const TrainData& data, const std::
 /// validation intervals) taken from `asked`; Usage where another key was asked to differ.
 Config merge_resumed(const Config& kept, const Config& asked);
 
-/// Usage where a step on a batch like `first` needs more memory than there is; the runner has measured it
-/// then.
+/// Usage where a step on a batch like `first` needs more memory than there is, in any period of the run; the
+/// runner has measured all of them then, so its plan of rows is complete.
 void check_step_memory(const Config& config, const BatchTensors& first, TrainNet* net);
 
 /// What validation computes on.

@@ -6,10 +6,11 @@
 #include <chrono>
 #include <cmath>
 #include <exception>
-#include <numbers>
+#include <numeric>
 #include <utility>
 
 #include "cpm/checkpoint.h"
+#include "cpm/learning_rate.h"
 #include "cpm/run_report.h"
 #include "cpm/signals.h"
 #include "cpm/train_session.h"
@@ -19,20 +20,6 @@ namespace cpm {
 
 using kernels::Error;
 using kernels::ExitCode;
-
-double learning_rate(const OptimConfig& optim, int64_t step, int64_t total) {
-  double factor = 1;
-  if (optim.warmup > 0 && step <= optim.warmup) {
-    factor = static_cast<double>(step) / static_cast<double>(optim.warmup);
-  } else if (optim.schedule == "step") {
-    factor = std::pow(optim.step_gamma, static_cast<double>((step - 1) / optim.step_every));
-  } else if (optim.schedule == "cosine") {
-    const double done = static_cast<double>(step - 1 - optim.warmup) /
-                        static_cast<double>(std::max<int64_t>(1, total - optim.warmup));
-    factor = 0.5 * (1 + std::cos(std::numbers::pi * std::min(1.0, done)));
-  }
-  return optim.lr * factor;
-}
 
 namespace {
 
@@ -67,6 +54,8 @@ class Trainer {
   bool nothing_to_do();
   void prepare();
   void loop();
+  void begin(const Period& period);
+  double rate(int64_t step) const;
   void fetch(int64_t step);
   StepResult make_step(int64_t step);
   void record(const StepResult& result, const std::vector<double>& plateau, int64_t step);
@@ -87,6 +76,7 @@ class Trainer {
   std::exception_ptr fetch_error_;    // of the batch after the step under way
   std::optional<RunDir> dir_;
   std::unique_ptr<StepRunner> predictor_;
+  const Period* period_ = nullptr;  // that the optimiser is set for
   TrainOutcome outcome_;
   int64_t first_step_ = 0, total_ = 0;
   int64_t saved_step_ = -1;
@@ -114,10 +104,13 @@ void Trainer::open() {
   const int64_t batch = data_.source->batch_size();
   constexpr double kDefaultEpochs = 10;
   const double epochs = config_.train.epochs > 0 ? config_.train.epochs : kDefaultEpochs;
+  const std::vector<int64_t>& shares = config_.supervision.stage_steps;
   total_ = config_.train.steps > 0
                ? config_.train.steps
                : static_cast<int64_t>(std::ceil(epochs * static_cast<double>(data_.source->epoch_size()) /
                                                 static_cast<double>(batch)));
+  if (!shares.empty()) total_ = std::accumulate(shares.begin(), shares.end(), int64_t{0});
+  net_.periods = make_periods(config_, total_);
   if (!dir_) {
     // A broken image or too little memory shows here, while there is no run directory to clear away.
     first_batch_ = data_.source->next(0);
@@ -186,10 +179,25 @@ void Trainer::fetch(int64_t step) {
   net_.runner->upload(tensors);
 }
 
+/// From its first step, or from that of a resume within it.
+void Trainer::begin(const Period& period) {
+  period_ = &period;
+  net_.optimizer->learn(learning_parameters(*net_.model, period.supervision), period.before);
+  if (net_.periods.size() == 1) return;
+  console_.line(
+      fmt::format("stage {} learns, to step {}", period.supervision.last(), period.before + period.steps));
+}
+
+double Trainer::rate(int64_t step) const {
+  const Period& period = period_of(net_.periods, step);
+  return learning_rate(config_.optim, step - period.before, period.steps);
+}
+
 StepResult Trainer::make_step(int64_t step) {
-  net_.runner->launch({.intermediate_supervision = config_.train.intermediate_supervision,
-                       .optimizer = net_.optimizer.get(),
-                       .lr = learning_rate(config_.optim, step, total_)});
+  const Period& period = period_of(net_.periods, step);
+  if (period_ != &period) begin(period);
+  net_.runner->launch(
+      {.supervision = period.supervision, .optimizer = net_.optimizer.get(), .lr = rate(step)});
   // While a device computes, the next batch goes there. What is wrong with it is told after this step.
   if (step < total_) {
     try {
@@ -232,7 +240,7 @@ void Trainer::record(const StepResult& result, const std::vector<double>& platea
   row.stage_losses = result.stage_losses;
   row.dead_plateau.assign(result.stage_losses.size(), plateau[1]);
   row.dead_plateau[0] = plateau[0];
-  row.lr = learning_rate(config_.optim, step, total_);
+  row.lr = rate(step);
   row.grad_norm = result.grad_norm;
   row.seconds = seconds_before_ + seconds_since(start_);
   dir_->append(row);
@@ -252,7 +260,11 @@ void Trainer::show(const MetricsRow& row) {
   const auto made = static_cast<double>(row.step - first_step_);
   std::string stages;
   for (size_t t = 0; t < row.stage_losses.size(); ++t) {
-    stages += fmt::format(" {:.3g}/{:.3g}", row.stage_losses[t], row.dead_plateau[t]);
+    if (std::isfinite(row.stage_losses[t])) {
+      stages += fmt::format(" {:.3g}/{:.3g}", row.stage_losses[t], row.dead_plateau[t]);
+    } else {
+      stages += " -";  // not computed
+    }
   }
   console_.progress(
       fmt::format(
@@ -282,17 +294,20 @@ void Trainer::prepare_predictor() {
   if (!data_.val || predictor_) return;
   predictor_ = std::make_unique<StepRunner>(*net_.model, net_.device.exec);
   predictor_->follow(net_.rows, [&](const std::string& text) { console_.warn(text); });
-  predictor_->prepare(validation_shapes(config_), false, false);
+  predictor_->prepare(validation_shapes(config_), {}, false);
 }
 
 void Trainer::validate(int64_t step) {
   if (!data_.val) return;
   prepare_predictor();
-  predictions_ =
-      predict(*predictor_, *net_.model, *data_.val, {.input = static_cast<int>(config_.data.input)});
+  const int stage = period_of(net_.periods, step).supervision.last();  // later ones have not learned yet
+  predictions_ = predict(*predictor_, *net_.model, *data_.val,
+                         {.input = static_cast<int>(config_.data.input), .stage = stage});
   outcome_.validation = pck(*data_.val, predictions_, 0.2);
-  console_.line(fmt::format("step {}  validation PCK@0.2 {:.3f} over {} joints (mean pose {:.3f})", step,
-                            outcome_.validation->mean, outcome_.validation->count, *outcome_.mean_pose));
+  console_.line(fmt::format("step {}  validation PCK@0.2 {:.3f} over {} joints{} (mean pose {:.3f})", step,
+                            outcome_.validation->mean, outcome_.validation->count,
+                            stage < config_.model.stages ? fmt::format(" by stage {}", stage) : "",
+                            *outcome_.mean_pose));
   try {
     write_validation(*dir_, step, *data_.val, predictions_, *outcome_.validation);
   } catch (const Error& error) {

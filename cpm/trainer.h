@@ -38,7 +38,4 @@ struct TrainOutcome {
 /// that step).
 TrainOutcome train(const TrainRequest& request);
 
-/// Learning rate of step `step` (from 1) of `total`: warm-up, then constant, step or cosine.
-double learning_rate(const OptimConfig& optim, int64_t step, int64_t total);
-
 }  // namespace cpm

@@ -79,7 +79,7 @@ void warn(const std::string& text) {
 std::vector<engine::PlannedConv> convolutions(cpm::Model& model, const kernels::Exec& exec,
                                               const cpm::BatchTensors& batch, bool training) {
   cpm::StepRunner dry(model, exec);
-  dry.measure(batch, true, training);
+  dry.measure(batch, {}, training);
   return dry.plan().lines();
 }
 
@@ -113,7 +113,7 @@ void follow(const Plan& plan, const std::optional<std::string>& algo, const cpm:
             bool training, cpm::StepRunner* runner) {
   if (plan.empty()) return;
   runner->follow(plan, warn);
-  runner->prepare(batch, true, training);
+  runner->prepare(batch, {}, training);
   std::map<std::string, int> counts;
   for (const auto& line : runner->plan().lines()) ++counts[line.row];
   if (algo && counts.count(*algo) == 0) {

@@ -47,7 +47,8 @@ int run(int argc, char** argv) {
   cpm::Model model = cpm::Model::load(f.weights, dtype, device.place());
   const cpm::BatchTensors batch = cpm::read_raw_tensors(f.raw_input, model.joints(), dtype, true);
   cpm::StepRunner runner(model, device.exec);
-  const cpm::StepResult result = runner.gradients(batch, !f.no_supervision);
+  const cpm::StepResult result = runner.gradients(
+      batch, f.no_supervision ? cpm::Supervision::last_only(model.stages()) : cpm::Supervision{});
 
   const std::vector<float> losses(result.stage_losses.begin(), result.stage_losses.end());
   std::vector<engine::TensorToStore> tensors;

@@ -7,7 +7,7 @@ namespace engine::ops {
 
 using kernels::GradMode;
 
-Variable mse(Tape& tape, const Variable& y, const Tensor& target, const Tensor& mask) {
+Variable mse(Tape& tape, const Variable& y, const Tensor& target, const Tensor& mask, double weight) {
   const Shape& s = y.shape();
   CPM_CHECK(s.rank() == 4 && target.shape() == s && target.dtype() == y.value.dtype(),
             "squared error of {} against {}", to_string(s), to_string(target.shape()));
@@ -32,15 +32,16 @@ Variable mse(Tape& tape, const Variable& y, const Tensor& target, const Tensor& 
       const kernels::Exec exec = with_workspace(context.exec, workspace.get(), bytes);
       squared_error.forward(exec, operands(y.value, target, mask), scale, loss.data<double>());
     }
-    return tape.record(
-        "mse", loss, {y},
-        [operands, scale, value = y.value, target, mask, dy_state = y.grad](Tape& t, const Tensor&) {
-          const GradSlot dy = t.slot(dy_state);
-          Context& c = t.context();
-          if (dy.mode == GradMode::Ignore || c.dry()) return;
-          kernels::mse_kernels<T>(c.exec.backend)
-              .backward(c.exec, operands(value, target, mask), scale, dy.grad.data<T>(), dy.mode);
-        });
+    return tape.record("mse", loss, {y},
+                       [operands, scale = weight * scale, value = y.value, target, mask, dy_state = y.grad](
+                           Tape& t, const Tensor&) {
+                         const GradSlot dy = t.slot(dy_state);
+                         Context& c = t.context();
+                         if (dy.mode == GradMode::Ignore || c.dry()) return;
+                         kernels::mse_kernels<T>(c.exec.backend)
+                             .backward(c.exec, operands(value, target, mask), scale, dy.grad.data<T>(),
+                                       dy.mode);
+                       });
   });
 }
 

@@ -44,7 +44,7 @@ Variable avg_pool2d(Tape& tape, const Variable& x, const Pool2dOptions& options)
 Variable concat(Tape& tape, const std::vector<Variable>& inputs);
 
 /// A stage's loss, F64 [1]: sum of mask (y - target)^2 over maps and pixels, over 2 N. `mask` [N, maps] may
-/// be undefined. A loss: give it to Tape::backward.
-Variable mse(Tape& tape, const Variable& y, const Tensor& target, const Tensor& mask);
+/// be undefined. A loss: give it to Tape::backward, which differentiates `weight` times its value.
+Variable mse(Tape& tape, const Variable& y, const Tensor& target, const Tensor& mask, double weight = 1);
 
 }  // namespace engine::ops

@@ -20,12 +20,23 @@ int64_t next_id() {
 
 Optimizer::Optimizer(ParameterStore& store, const OptimizerOptions& options,
                      std::vector<ParameterScale> scales)
-    : store_(&store), id_(next_id()), options_(options), scales_(std::move(scales)) {
+    : store_(&store),
+      id_(next_id()),
+      options_(options),
+      scales_(std::move(scales)),
+      learning_(scales_.size(), true) {
   CPM_CHECK(scales_.size() == store.all().size(), "{} scales for {} parameters", scales_.size(),
             store.all().size());
   first_ = Tensor::zeros({store.flat_count()}, store.dtype(), store.place());
   if (options_.kind == OptimizerOptions::Kind::Adam)
     second_ = Tensor::zeros({store.flat_count()}, store.dtype(), store.place());
+}
+
+void Optimizer::learn(std::vector<bool> learning, int64_t since) {
+  CPM_CHECK(learning.size() == scales_.size(), "{} flags for {} parameters", learning.size(), scales_.size());
+  CPM_CHECK(since <= steps_, "parameters that learn from step {} on, at step {}", since, steps_);
+  learning_ = std::move(learning);
+  since_ = since;
 }
 
 void Optimizer::step(const kernels::Exec& exec, double lr) {
@@ -49,7 +60,8 @@ void Optimizer::prepare(double lr, void* segments) {
     using T = decltype(zero);
     for (size_t i = 0; i < scales_.size(); ++i) {
       const Parameter& p = store_->all()[i];
-      const kernels::Segment segment{p.offset, p.shape.count()};
+      // A segment of no element keeps its place in the table, which a recorded launch was made for.
+      const kernels::Segment segment{p.offset, learning_[i] ? p.shape.count() : 0};
       const double rate = lr * scales_[i].lr, decay = options_.weight_decay * scales_[i].decay;
       if (options_.kind == OptimizerOptions::Kind::Adam) {
         static_cast<AdamSegment<T>*>(segments)[i] =
@@ -58,10 +70,11 @@ void Optimizer::prepare(double lr, void* segments) {
                                                .beta2 = options_.beta2,
                                                .eps = options_.eps,
                                                .decay = decay,
-                                               .step = steps_});
+                                               .step = steps_ - since_});
       } else {
         static_cast<SgdSegment<T>*>(segments)[i] = kernels::sgd_segment<T>(
-            segment, {.lr = rate, .momentum = options_.momentum, .decay = decay, .first = steps_ == 1});
+            segment,
+            {.lr = rate, .momentum = options_.momentum, .decay = decay, .first = steps_ - since_ == 1});
       }
     }
   });

@@ -29,7 +29,12 @@ class Optimizer {
   /// One scale per parameter, in the store's order. The store must outlive the optimiser.
   Optimizer(ParameterStore& store, const OptimizerOptions& options, std::vector<ParameterScale> scales);
 
-  /// One update of every parameter from its gradient, on the CPU: prepare and launch.
+  /// From now on only parameters whose flag is true learn (in the store's order; at first all do): the
+  /// others keep weights and state, bit for bit. Step 1 of the formulas is the first after `since` steps in
+  /// all, for parameters whose state is new then.
+  void learn(std::vector<bool> learning, int64_t since);
+
+  /// One update of every parameter that learns from its gradient, on the CPU: prepare and launch.
   void step(const kernels::Exec& exec, double lr);
 
   /// The two halves of a step, for devices: prepare() counts the step and writes what it does to each
@@ -55,7 +60,8 @@ class Optimizer {
   int64_t id_;
   OptimizerOptions options_;
   std::vector<ParameterScale> scales_;
-  int64_t steps_ = 0;
+  std::vector<bool> learning_;  // one flag a parameter
+  int64_t steps_ = 0, since_ = 0;
   Tensor first_, second_;            // momentum or m; v (Adam)
   std::vector<std::byte> segments_;  // of step()
 };

@@ -19,7 +19,7 @@ TEST_CASE("shapes: the file is the network's") {
   kernels::Exec exec;
   exec.threads = &threads;
   cpm::StepRunner runner(model, exec);
-  runner.prepare(cpm::to_tensors(batch, engine::DType::F32), true, false);
+  runner.prepare(cpm::to_tensors(batch, engine::DType::F32), {}, false);
   std::vector<std::string> network, file;
   for (const engine::PlannedConv& line : runner.plan().lines()) {
     network.push_back(engine::to_shape_string(line.problem));

@@ -69,7 +69,7 @@ class ModelGradcheck {
         batch_(tests::small_batch({.mask = true}, DType::F64)) {}
 
   void run(int directions) {
-    const auto supervised = gradients(true), last_alone = gradients(false);
+    const auto supervised = gradients({}), last_alone = gradients(cpm::Supervision::last_only(2));
     check_walk();
     int checked = 0, skipped = 0;
     const auto& all = model_.parameters().all();
@@ -85,9 +85,9 @@ class ModelGradcheck {
   }
 
  private:
-  std::vector<std::vector<double>> gradients(bool supervised) {
+  std::vector<std::vector<double>> gradients(const cpm::Supervision& supervision) {
     cpm::StepRunner runner(model_, engine_.cpu.exec);
-    runner.gradients(batch_, supervised);
+    runner.gradients(batch_, supervision);
     std::vector<std::vector<double>> result;
     for (const auto& p : model_.parameters().all()) {
       const auto grad = p.grad.span<double>();

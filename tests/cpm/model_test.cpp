@@ -65,7 +65,7 @@ std::vector<float> runner_gradients(Model& model, const cpm::BatchTensors& batch
   tests::Cpu cpu(threads);
   cpu.exec.isa = kernels::best_isa();
   cpm::StepRunner runner(model, cpu.exec);
-  for (int repeat = 0; repeat < 2; ++repeat) runner.gradients(batch, true);  // the second in used memory
+  for (int repeat = 0; repeat < 2; ++repeat) runner.gradients(batch);  // the second in used memory
   return copy(model.parameters().flat_grad());
 }
 
@@ -128,10 +128,10 @@ TEST_CASE("model: at 368 the belief maps are 46 x 46, and the step is known befo
   tests::Cpu cpu;
   cpm::StepRunner runner(model, cpu.exec);
   const auto batch = tests::small_batch({.n = 1, .height = 368, .width = 368}, DType::F32);
-  runner.prepare(batch, true, false);
+  runner.prepare(batch, {}, false);
   const size_t inference = runner.arena_bytes();
   CHECK(runner.plan().lines().size() == 40);
-  runner.prepare(batch, true, true);
+  runner.prepare(batch, {}, true);
   // Both conv1 read the image, whose gradient nobody wants.
   CHECK(runner.plan().lines().size() == 40 + 40 + 38);
   // conv1's output and pool1's, 128 maps each, are needed at once.
@@ -219,7 +219,7 @@ TEST_CASE("model: nothing reads what was not written or writes outside its block
         losses = cpm::stage_losses(tape, beliefs, batch.targets);
       }
       CHECK(engine.arena.live_blocks() > 20);
-      cpm::backward_losses(tape, losses, true);
+      cpm::backward_losses(tape, losses, {});
     }
     CHECK(engine.arena.live_blocks() == 0);
     CHECK(engine.arena.guard_violations() == 0);
@@ -252,7 +252,7 @@ TEST_CASE("model: a stage's loss is the masked squared error of its maps over tw
   tests::Cpu cpu;
   cpm::StepRunner runner(model, cpu.exec);
   const std::vector<std::vector<float>> beliefs = runner.beliefs(batch);
-  const std::vector<double> losses = runner.gradients(batch, true).stage_losses;
+  const std::vector<double> losses = runner.gradients(batch).stage_losses;
   REQUIRE(losses.size() == 3);
   for (size_t t = 0; t < 3; ++t) {
     // Stage 1 is to see all people, the later ones the centre person.
@@ -272,7 +272,8 @@ TEST_CASE("model: the last stage alone, or every stage, is differentiated") {
   const auto batch = tests::small_batch({.n = 1, .joints = 4, .height = 16, .width = 16}, DType::F64);
   tests::Cpu cpu;
   cpm::StepRunner runner(model, cpu.exec);
-  const auto all = runner.gradients(batch, true), last = runner.gradients(batch, false);
+  const auto all = runner.gradients(batch),
+             last = runner.gradients(batch, cpm::Supervision::last_only(model.stages()));
   REQUIRE(all.stage_losses.size() == 2);
   CHECK(all.stage_losses == last.stage_losses);
   CHECK(all.loss == all.stage_losses[0] + all.stage_losses[1]);

@@ -22,7 +22,7 @@ TEST_CASE("step runner: a step is waited for before the next one, and made of wh
   CHECK_THROWS_AS(runner.wait(), kernels::Error);
   runner.launch({});  // on the same batch again
   CHECK(runner.wait().stage_losses == first.stage_losses);
-  CHECK(runner.gradients(batch, true).loss == first.loss);
+  CHECK(runner.gradients(batch).loss == first.loss);
 }
 
 TEST_CASE("step runner: rows to follow hold from the next step on, also after steps by others") {
@@ -30,18 +30,18 @@ TEST_CASE("step runner: rows to follow hold from the next step on, also after st
   const auto batch = tests::small_batch({.n = 1, .joints = 4, .height = 16, .width = 16}, engine::DType::F32);
   tests::Cpu cpu;
   cpm::StepRunner runner(model, cpu.exec);
-  const auto ruled = runner.gradients(batch, true);
+  const auto ruled = runner.gradients(batch);
   const auto by_rule = runner.plan().chosen();
   std::map<std::string, std::string> rows;
   for (const auto& [key, row] : by_rule) rows[key] = "cpu.reference";
   rows.erase(rows.begin());  // there the rule decides
   runner.follow(rows, [](const std::string& text) { FAIL(text); });
-  const auto followed = runner.gradients(batch, true);
+  const auto followed = runner.gradients(batch);
   rows.insert(*by_rule.begin());
   CHECK(runner.plan().chosen() == rows);
   CHECK(std::fabs(followed.loss / ruled.loss - 1) < 1e-5);
   runner.follow({}, nullptr);
-  CHECK(runner.gradients(batch, true).loss == ruled.loss);
+  CHECK(runner.gradients(batch).loss == ruled.loss);
   CHECK(runner.plan().chosen() == by_rule);
   runner.upload(batch);
   runner.launch({});

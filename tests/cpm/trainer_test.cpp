@@ -6,6 +6,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "cpm/learning_rate.h"
 #include "cpm/train_session.h"
 #include "tests/cpm/dataset_support.h"
 #include "tests/support/cpu_kernels.h"
@@ -39,7 +40,7 @@ Learnt learn_one_image(int steps, int threads) {
   cpm::StepRunner runner(model, cpu.exec);
   const cpm::BatchTensors tensors = cpm::to_tensors(std::move(batch), engine::DType::F32);
   for (int step = 0; step < steps; ++step) {
-    result.last = runner.gradients(tensors, true).loss;
+    result.last = runner.gradients(tensors).loss;
     if (step == 0) result.first = result.last;
     optimizer.step(cpu.exec, 3e-3);
   }
@@ -113,6 +114,20 @@ TEST_CASE("trainer: what may differ when a run is resumed is taken over") {
   CHECK(merged.train.steps == 200);
   CHECK(merged.train.keep_checkpoints == 9);
   CHECK(merged.optim.lr == 0.25);
+}
+
+TEST_CASE("trainer: the steps of a stagewise run are its stages' shares and stay on resume") {
+  Config kept;
+  kept.train.steps = 12;
+  kept.set("supervision.schedule=stagewise");
+  Config asked = kept;
+  asked.train.threads = 3;
+  CHECK(cpm::merge_resumed(kept, asked).train.threads == 3);
+  asked.train.steps = 24;
+  const auto thrown = thrown_by([&] { cpm::merge_resumed(kept, asked); });
+  CHECK(thrown.code == kernels::ExitCode::Usage);
+  CHECK(says(thrown, "expected: train.steps = 12"));
+  CHECK(says(thrown, "got: train.steps = 24"));
 }
 
 TEST_CASE("trainer: what may not differ is named with both values") {

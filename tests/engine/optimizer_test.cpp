@@ -171,6 +171,46 @@ TEST_CASE("optimizer: a step in two halves equals a step") {
   }
 }
 
+TEST_CASE("optimizer: what does not learn keeps its bits, what begins later begins at step 1") {
+  tests::Cpu cpu;
+  for (const auto kind : {OptimizerOptions::Kind::Sgd, OptimizerOptions::Kind::Adam}) {
+    const OptimizerOptions options{.kind = kind, .momentum = 0.9, .weight_decay = 0.01};
+    ParameterStore store = make_store(), fresh_store = make_store();
+    Optimizer late(store, options, kScales), fresh(fresh_store, options, kScales);
+    const auto values_at = [](const ParameterStore& s, const Tensor& flat, size_t parameter) {
+      const engine::Parameter& p = s.all()[parameter];
+      return copy(engine::slice_of(flat, p.offset, p.shape));
+    };
+    late.learn({true, true, false}, 0);
+    for (int step = 1; step <= 3; ++step) {
+      set_gradient(store, step);
+      late.step(cpu.exec, rate_of(step));
+    }
+    CHECK(values_at(store, store.flat_value(), 2) == values_at(fresh_store, fresh_store.flat_value(), 2));
+    for (const auto& [name, state] : late.state()) {
+      for (const float value : values_at(store, state, 2)) CHECK(value == 0);
+    }
+    const std::vector<float> first = values_at(store, store.flat_value(), 0);
+    CHECK(first != values_at(fresh_store, fresh_store.flat_value(), 0));
+    late.learn({false, false, true}, 3);
+    for (int step = 1; step <= 3; ++step) {
+      set_gradient(store, step);
+      set_gradient(fresh_store, step);
+      late.step(cpu.exec, rate_of(step));
+      fresh.step(cpu.exec, rate_of(step));
+    }
+    CHECK(late.steps() == 6);
+    CHECK(values_at(store, store.flat_value(), 2) == values_at(fresh_store, fresh_store.flat_value(), 2));
+    for (size_t i = 0; i < late.state().size(); ++i) {
+      CHECK(values_at(store, late.state()[i].second, 2) ==
+            values_at(fresh_store, fresh.state()[i].second, 2));
+    }
+    CHECK(values_at(store, store.flat_value(), 0) == first);
+    CHECK(tests::thrown_by([&] { late.learn({true}, 0); }).code == kernels::ExitCode::Internal);
+    CHECK(tests::thrown_by([&] { late.learn({true, true, true}, 7); }).code == kernels::ExitCode::Internal);
+  }
+}
+
 TEST_CASE("optimizer: a scale is missing") {
   ParameterStore store = make_store();
   CHECK(tests::thrown_by([&] { Optimizer(store, {}, {{1, 1}}); }).code == kernels::ExitCode::Internal);
