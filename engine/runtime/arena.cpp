@@ -1,14 +1,8 @@
-// Committed memory is asked for with huge pages where the system has them: CPM's activations are tens of
-// megabytes each, and page faults alone cost as much as some layers.
 #include "engine/runtime/arena.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 #include <limits>
-#include <new>
 #include <utility>
 
 #include "kernels/base/device_runtime.h"
@@ -20,7 +14,6 @@ namespace {
 
 constexpr size_t kAlign = 64, kDeviceAlign = 256;
 constexpr size_t kGuard = 256;
-constexpr size_t kHugePage = size_t{2} << 20;
 constexpr int kPoison = 0xff;  // all ones: NaN as float and as double
 constexpr int kGuardByte = 0xa5;
 
@@ -49,19 +42,11 @@ size_t Arena::alignment() const {
 }
 
 std::byte* Arena::reserve(size_t bytes) const {
-  const size_t size = std::max<size_t>(bytes, 1);
-  if (!options_.place.on_host()) {
-    return static_cast<std::byte*>(
-        kernels::device_runtime(options_.place.backend).allocate(options_.place.device, size));
-  }
-  void* memory = std::aligned_alloc(kHugePage, round_up(size, kHugePage));
-  if (memory == nullptr) throw std::bad_alloc();
-  madvise(memory, bytes, MADV_HUGEPAGE);  // a refusal costs speed only
-  return static_cast<std::byte*>(memory);
+  kernels::DeviceRuntime& runtime = kernels::device_runtime(options_.place.backend);
+  return static_cast<std::byte*>(runtime.allocate(options_.place.device, std::max<size_t>(bytes, 1)));
 }
 
 void Arena::give_back(std::byte* memory) const {
-  if (options_.place.on_host()) return std::free(memory);
   if (memory == nullptr) return;
   kernels::device_runtime(options_.place.backend).release(options_.place.device, memory);
 }
@@ -127,10 +112,7 @@ std::shared_ptr<void> Arena::separate(size_t bytes) {
   const size_t size = round_up(std::max<size_t>(bytes, 1), alignment());
   const size_t guard = options_.guards ? kGuard : 0;
   // On a device exactly what was asked for, so that its own checkers see an overrun.
-  std::byte* block = options_.place.on_host()
-                         ? static_cast<std::byte*>(std::aligned_alloc(kAlign, size + 2 * guard))
-                         : reserve(bytes);
-  if (block == nullptr) throw std::bad_alloc();
+  std::byte* block = reserve(options_.place.on_host() ? size + 2 * guard : bytes);
   ++live_;
   separate_bytes_ += size;
   peak_ = std::max(peak_, separate_bytes_);

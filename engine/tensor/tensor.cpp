@@ -1,9 +1,6 @@
 #include "engine/tensor/tensor.h"
 
 #include <algorithm>
-#include <cstdlib>
-#include <cstring>
-#include <new>
 
 #include "kernels/base/device_runtime.h"
 
@@ -35,15 +32,6 @@ size_t bytes_of(const Shape& shape, DType dtype) {
   return static_cast<size_t>(shape.count()) * kernels::dtype_size(dtype);
 }
 
-std::shared_ptr<void> host_zeros(size_t bytes) {
-  constexpr size_t kAlign = 64;
-  const size_t size = std::max(kAlign, (bytes + kAlign - 1) / kAlign * kAlign);
-  void* memory = std::aligned_alloc(kAlign, size);
-  if (memory == nullptr) throw std::bad_alloc();
-  std::memset(memory, 0, size);
-  return {memory, std::free};
-}
-
 /// An Exec for copies outside any step, in the device's default stream.
 kernels::Exec exec_of(const Place& place) {
   kernels::Exec exec;
@@ -63,7 +51,6 @@ void copy_now(const Place& place, void* to, const void* from, size_t bytes) {
 
 Tensor Tensor::zeros(Shape shape, DType dtype, Place place) {
   const size_t bytes = bytes_of(shape, dtype);
-  if (place.on_host()) return {shape, dtype, host_zeros(bytes)};
   kernels::DeviceRuntime& runtime = kernels::device_runtime(place.backend);
   std::shared_ptr<void> memory(runtime.allocate(place.device, std::max<size_t>(bytes, 1)),
                                [&runtime, device = place.device](void* p) { runtime.release(device, p); });

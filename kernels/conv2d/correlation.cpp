@@ -27,4 +27,13 @@ std::string no_correlation_reason(const ConvProblem& c) {
   return "";
 }
 
+const DirectKernels& pick_direct_kernels(Isa isa, int64_t columns) {
+  const auto lanes_used = [&](const DirectKernels& k) { return ceil_div(columns, k.lanes) * k.lanes; };
+  const DirectKernels* best = isa >= Isa::Avx2 ? direct_kernels_avx2() : nullptr;
+  if (best == nullptr) return *direct_kernels_portable();
+  const DirectKernels* longest = isa >= Isa::Avx512 ? direct_kernels_avx512() : nullptr;
+  if (longest != nullptr && lanes_used(*longest) * 16 <= lanes_used(*best) * 17) best = longest;
+  return *best;
+}
+
 }  // namespace kernels

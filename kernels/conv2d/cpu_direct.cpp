@@ -26,26 +26,6 @@ constexpr int64_t kPointChannels = 128;            // c-block of a 1x1 kernel: i
 constexpr int64_t kSegmentVectors = 32;            // of one entry of wgrad's table of rows
 constexpr int64_t kMinTasks = 32;                  // tasks worth cutting the channels for
 
-/// `total` items in the fewest parts of at most `limit`, sizes differing by at most one.
-struct Split {
-  int64_t total, parts;
-
-  static Split at_most(int64_t total, int64_t limit) { return {total, ceil_div(total, limit)}; }
-  int64_t begin(int64_t part) const { return part * total / parts; }
-  int64_t size(int64_t part) const { return begin(part + 1) - begin(part); }
-};
-
-/// The longest vectors of `isa`, unless shorter ones waste clearly less of a row's last vector: processors
-/// that split long vectors in two, or those with fast short ones, lose nothing by them.
-const DirectKernels& pick_kernels(Isa isa, int64_t columns) {
-  const auto lanes_used = [&](const DirectKernels& k) { return ceil_div(columns, k.lanes) * k.lanes; };
-  const DirectKernels* best = isa >= Isa::Avx2 ? direct_kernels_avx2() : nullptr;
-  if (best == nullptr) return *direct_kernels_portable();
-  const DirectKernels* longest = isa >= Isa::Avx512 ? direct_kernels_avx512() : nullptr;
-  if (longest != nullptr && lanes_used(*longest) * 16 <= lanes_used(*best) * 17) best = longest;
-  return *best;
-}
-
 /// Images of `channels` planes, height x width, copied with a border of zeros; the last is followed by slack.
 struct PaddedImages {
   int64_t channels = 1, height = 1, width = 1;
@@ -95,7 +75,7 @@ Plan make_plan(Isa isa, const ConvProblem& problem, Direction direction) {
     c.H = 1;
   }
   const bool wgrad = direction == Direction::Wgrad;
-  plan.kernels = &pick_kernels(isa, c.Q());
+  plan.kernels = &pick_direct_kernels(isa, c.Q());
   const int64_t lanes = plan.kernels->lanes;
   // Rows whose last vector reads past their end: those shorter than a vector, and in wgrad, where a masked
   // vector per row costs more than a copy of dy, those of a few vectors.
@@ -323,12 +303,20 @@ size_t workspace(const Exec& exec, const ConvProblem& problem, Direction directi
   return make_plan(exec.isa, problem, direction).bytes;
 }
 
-/// Two multiply-adds of a vector a cycle at 85 %, and what a call costs.
+/// Two multiply-adds of a vector a cycle at 85 %, and what a call costs. A 1x1 kernel's wgrad, and its blocks
+/// of channels where they are several, wait for the second-level cache.
 double cost(const Exec& exec, const ConvProblem& problem, Direction direction) {
   const Plan plan = make_plan(exec.isa, problem, direction);
   const auto rows = static_cast<double>(plan.c.N * plan.c.P() * plan.row_spans);
   const auto terms = static_cast<double>(plan.c.K * plan.c.C * plan.c.R * plan.c.S);
-  return rows * terms / 1.7 + 1e4;
+  double rate = 1.7;
+  if (plan.c.R * plan.c.S == 1) {
+    if (direction == Direction::Wgrad)
+      rate = 1.1;
+    else if (plan.c.C > kPointChannels)
+      rate = 1.25;
+  }
+  return rows * terms / rate + 1e4;
 }
 
 void run(const Exec& exec, const ConvProblem& problem, Direction direction, const ConvOperands<float>& t,

@@ -60,6 +60,7 @@ inline constexpr int64_t kDirectMaxTaps = 126;
 struct DirectKernels {
   int64_t lanes;
   int64_t k_block;
+  int64_t tile_spans;  // that correlate works on at a time, with k_block channels
   int64_t wgrad_k_block;
   void (*correlate)(const CorrelateJob& job);
   void (*wgrad)(const WgradJob& job);

@@ -7,29 +7,46 @@
 namespace kernels {
 namespace {
 
-/// Adds a tile's sums to the bias or to what is there, and stores the lanes that the span owns, perhaps
-/// through the ReLU.
+/// What an output vector starts from: itself, or the bias.
+template <int kLanes>
+CPM_INLINE typename Simd<kLanes>::Vector start_of(const CorrelateJob& job, int64_t k, const float* out) {
+  typename Simd<kLanes>::Vector start = {};
+  if (job.add) {
+    Simd<kLanes>::load(start, out);
+  } else if (job.bias != nullptr) {
+    start += job.bias[k];
+  }
+  return start;
+}
+
+/// Stores a tile's sums where every span owns all its lanes.
+template <int kLanes, int kRows, int kSpans>
+CPM_INLINE void finish_whole(const CorrelateJob& job, const DirectSpan* const (&span)[kSpans],
+                             const typename Simd<kLanes>::Vector (&sum)[kRows][kSpans]) {
+  using S = Simd<kLanes>;
+  const typename S::Vector zero = {};
+  float* out[kSpans];
+  for (int m = 0; m < kSpans; ++m) out[m] = job.out + span[m]->out;
+#pragma GCC unroll 16
+  for (int k = 0; k < kRows; ++k) {
+#pragma GCC unroll 16
+    for (int m = 0; m < kSpans; ++m) {
+      typename S::Vector v = start_of<kLanes>(job, k, out[m]) + sum[k][m];
+      if (job.relu) v = v < zero ? zero : v;
+      S::store(v, out[m]);
+      out[m] += job.out_plane;
+    }
+  }
+}
+
+/// Stores the lanes that the span owns.
 template <int kLanes>
 CPM_INLINE void finish_span(const CorrelateJob& job, const typename Simd<kLanes>::Vector& sum, int64_t k,
                             const DirectSpan& span) {
-  using S = Simd<kLanes>;
   float* out = job.out + k * job.out_plane + span.out;
   const float start = job.add || job.bias == nullptr ? 0.0f : job.bias[k];
-  if (span.lane_begin == 0 && span.lane_end == kLanes) {
-    typename S::Vector old = {};
-    if (job.add) {
-      S::load(old, out);
-    } else {
-      old += start;
-    }
-    old += sum;
-    const typename S::Vector zero = {};
-    if (job.relu) old = old < zero ? zero : old;
-    S::store(old, out);
-    return;
-  }
   float lanes[kLanes];
-  S::store(sum, lanes);
+  Simd<kLanes>::store(sum, lanes);
   for (int32_t i = span.lane_begin; i < span.lane_end; ++i) {
     const float value = (job.add ? out[i] : start) + lanes[i];
     out[i] = job.relu && value < 0.0f ? 0.0f : value;
@@ -43,6 +60,13 @@ void correlate_tile(const CorrelateJob& job, const DirectSpan* const (&span)[kSp
   typename S::Vector sum[kRows][kSpans] = {};
   const float* in[kSpans];
   for (int m = 0; m < kSpans; ++m) in[m] = job.in + span[m]->in;
+    // The outputs of neighbouring channels are pages apart: they come while the sums are made.
+#pragma GCC unroll 16
+  for (int k = 0; k < kRows; ++k) {
+    const float* out = job.out + k * job.out_plane;
+    __builtin_prefetch(out + span[0]->out, 1);
+    __builtin_prefetch(out + span[kSpans - 1]->out + kLanes - 1, 1);
+  }
   const float* w = job.weights;
   const auto step = [&](int64_t at) __attribute__((always_inline)) {
     typename S::Vector x[kSpans];
@@ -71,6 +95,9 @@ void correlate_tile(const CorrelateJob& job, const DirectSpan* const (&span)[kSp
       }
     }
   }
+  bool whole = used >= kSpans;
+  for (int m = 0; m < kSpans; ++m) whole &= span[m]->lane_begin == 0 && span[m]->lane_end == kLanes;
+  if (whole) return finish_whole<kLanes, kRows, kSpans>(job, span, sum);
   // A copy in memory for the loop that follows, so that the sums themselves can live in registers.
   typename S::Vector done[kRows][kSpans];
 #pragma GCC unroll 16

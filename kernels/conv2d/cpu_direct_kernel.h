@@ -11,7 +11,11 @@ namespace {
 /// A correlate tile has at most kRows channels, a wgrad tile kWgradRows.
 template <int kLanes, int kRegisters, int kRows, int kWgradRows>
 constexpr DirectKernels direct_kernels() {
-  return {kLanes, kRows, kWgradRows, correlate<kLanes, kRegisters, kRows>,
+  return {kLanes,
+          kRows,
+          tile_spans(kRegisters, kRows),
+          kWgradRows,
+          correlate<kLanes, kRegisters, kRows>,
           wgrad<kLanes, kRegisters, kWgradRows>};
 }
 

@@ -15,6 +15,9 @@ std::span<const ConvRow<float>> cuda_conv_rows();
 /// SIMD kernels on zero-padded copies, float, stride 1 (cpu_direct.cpp).
 ConvRow<float> cpu_direct_conv();
 
+/// 1x1 kernels as matrix products of packed panels, float, stride 1 (cpu_gemm.cpp).
+ConvRow<float> cpu_gemm_conv();
+
 /// Tiles of Fourier transforms, float, stride 1 (cpu_fft.cpp).
 ConvRow<float> cpu_fft_conv();
 
