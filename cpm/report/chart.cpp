@@ -8,6 +8,7 @@
 #include <cmath>
 #include <limits>
 
+#include "cpm/report/canvas.h"
 #include "cpm/report/html.h"
 
 namespace cpm {
@@ -15,7 +16,6 @@ namespace {
 
 constexpr size_t kSmoothFrom = 200;  // points
 constexpr size_t kMostPoints = 800;  // of a line
-constexpr double kText = 12;         // size, in units of the viewBox
 constexpr double kLabelGap = 15;     // between line-end labels
 
 struct Frame {
@@ -25,11 +25,6 @@ struct Frame {
   double px(double value) const { return left + x.at(value) * (right - left); }
   double py(double value) const { return bottom - y.at(value) * (bottom - top); }
 };
-
-double text_width(const std::string& text) {
-  const auto letters = std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; });
-  return 0.58 * kText * static_cast<double>(letters);
-}
 
 struct Range {
   double low = std::numeric_limits<double>::infinity(), high = -low;

@@ -1,6 +1,7 @@
 // Drawing on 8-bit images: anti-aliased discs and lines, skeletons, belief maps, sheets.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -9,12 +10,18 @@
 
 namespace cpm {
 
+struct Point {
+  double x = 0, y = 0;
+};
+
 /// Anti-aliased, alpha in [0, 1]; coordinates are pixels with integers at pixel centres; clipped to the
 /// image.
 void draw_line(Image* image, double x0, double y0, double x1, double y1, double width, Color color,
                double alpha);
 void draw_disc(Image* image, double x, double y, double radius, Color color, double alpha);
 void draw_ring(Image* image, double x, double y, double radius, double width, Color color, double alpha);
+/// Closed by itself; filled by the even-odd rule.
+void draw_polygon(Image* image, std::span<const Point> points, Color color, double alpha);
 
 /// The colour of a limb: warm for the person's right side, cool for the left, neutral for the middle.
 Color limb_color(const JointSchema& schema, std::pair<int, int> limb);

@@ -1,21 +1,9 @@
-// The page's look in one place. Six stage colours that stay apart for the common colour blindnesses (after
-// the idea of Okabe and Ito: vary lightness and warmth together, no pure red against pure green), tuned once
-// for each ground; the last stage, whose answer counts, has the ink's own colour where there are six.
+// The page's look in one place; its colours are theme.h's.
 #include "cpm/report/html.h"
+#include "cpm/report/theme.h"
 
 namespace cpm {
 namespace {
-
-constexpr const char* kThemes = R"css(
-:root{color-scheme:light dark;
---ground:#f6f7f9;--card:#fff;--ink:#1a2028;--soft:#5b6573;--line:#e2e6eb;--grid:#eaedf1;--accent:#0f6ab4;
---s1:#0f6ab4;--s2:#d4570a;--s3:#0a8f6a;--s4:#b8458f;--s5:#927000;--s6:#333c48;
---warm:#e2711d;--cool:#2f7fd6;--middle:#8b95a1}
-@media (prefers-color-scheme:dark){:root{
---ground:#10141a;--card:#181d25;--ink:#e9edf2;--soft:#9aa6b4;--line:#2a323d;--grid:#252c36;--accent:#5db3f0;
---s1:#5db3f0;--s2:#ff8f4f;--s3:#36c79a;--s4:#ea94cb;--s5:#dcbc45;--s6:#d9e0e8;
---warm:#ff9248;--cool:#5aa6f5;--middle:#8d98a6}}
-)css";
 
 constexpr const char* kPage = R"css(
 *{box-sizing:border-box}
@@ -99,20 +87,22 @@ th,td{text-align:left;vertical-align:top;padding:6px 18px 6px 0;border-top:1px s
 overflow-wrap:anywhere}
 tr:first-child>*{border-top:0}
 th{color:var(--soft);font-weight:500;width:30%;min-width:110px}
-@media print{:root{color-scheme:light;
---ground:#fff;--card:#fff;--ink:#000;--soft:#444;--line:#ccc;--grid:#e4e4e4;--accent:#0f6ab4;
---s1:#0f6ab4;--s2:#d4570a;--s3:#0a8f6a;--s4:#b8458f;--s5:#927000;--s6:#333c48;
---warm:#e2711d;--cool:#2f7fd6;--middle:#8b95a1}
+)css";
+
+constexpr const char* kPrint = R"css(
 *{-webkit-print-color-adjust:exact;print-color-adjust:exact}
 body{font-size:11pt}main{max-width:none;padding:0}
 .card,.facts div,figure,tr{break-inside:avoid}h2,h3,.note,.keys{break-after:avoid}
-pre{white-space:pre-wrap;overflow-wrap:anywhere}}
+pre{white-space:pre-wrap;overflow-wrap:anywhere}
 )css";
 
 }  // namespace
 
 std::string page_style() {
-  return std::string(kThemes) + kPage + kCharts + kRest;
+  return ":root{color-scheme:light dark;" + theme_properties(Theme::Light) +
+         "}\n@media (prefers-color-scheme:dark){:root{" + theme_properties(Theme::Dark) + "}}\n" + kPage +
+         kCharts + kRest + "@media print{:root{color-scheme:light;" + theme_properties(Theme::Print) + "}" +
+         kPrint + "}\n";
 }
 
 }  // namespace cpm

@@ -1,7 +1,6 @@
 // The page from top to bottom: what came out (facts), how it was learned (curves), how good it is (joints),
 // what it looks like (people, belief maps), and how to repeat it (settings, environment, plan). A part
-// without data is left out. Pictures are data URIs and the policy in the head forbids every other source, so
-// the file never calls home.
+// without data is left out.
 #include "cpm/report/report.h"
 
 #include <fmt/format.h>
@@ -12,6 +11,8 @@
 #include "cpm/report/chart.h"
 #include "cpm/report/color_map.h"
 #include "cpm/report/html.h"
+#include "cpm/report/page.h"
+#include "cpm/report/theme.h"
 
 namespace cpm {
 namespace {
@@ -61,32 +62,12 @@ Chart loss_chart(const ReportInput& input) {
   return chart;
 }
 
-struct ChartSize {
-  const char* css;
-  int width, height;
-};
-
-/// Text in a chart shrinks with it, so each width of screen gets its own; the style sheet shows one.
-constexpr ChartSize kChartSizes[] = {{"wide", 1040, 420}, {"medium", 680, 380}, {"narrow", 360, 330}};
-
-std::string sized_loss_chart(const ReportInput& input, const ChartSize& size) {
+std::string sized_loss_chart(const ReportInput& input, const PictureSize& size) {
   Chart chart = loss_chart(input);
   chart.width = size.width;
   chart.height = size.height;
   chart.end_values = size.width > 500;
   return chart_svg(chart);
-}
-
-std::string card(const std::string& heading, const std::string& content) {
-  if (content.empty()) return "";
-  const std::string title = heading.empty() ? "" : fmt::format("<h3>{}</h3>\n", heading);
-  return fmt::format("<div class=\"card\">{}{}</div>\n", title, content);
-}
-
-std::string section(const std::string& heading, const std::string& note, const std::string& content) {
-  if (content.empty()) return "";
-  return fmt::format("<section>\n<h2>{}</h2>\n<p class=\"note\">{}</p>\n{}</section>\n", heading, note,
-                     content);
 }
 
 /// A logarithmic axis only pays where values differ widely.
@@ -119,11 +100,8 @@ std::string lost_note(const ReportInput& input) {
 }
 
 std::string learning(const ReportInput& input) {
-  std::string sizes;
-  for (const ChartSize& size : kChartSizes) {
-    const std::string svg = sized_loss_chart(input, size);
-    if (!svg.empty()) sizes += fmt::format("<div class=\"{}\">{}</div>\n", size.css, svg);
-  }
+  const std::string sizes =
+      sized_pictures([&](const PictureSize& size) { return sized_loss_chart(input, size); });
   std::string content = card("Loss by stage", sizes);
   const std::string small = small_chart(input, "Total loss", "loss") +
                             small_chart(input, "Gradient norm", "grad_norm") +
@@ -230,7 +208,7 @@ std::string belief_ramp() {
   std::string stops;
   for (int i = 0; i <= 16; ++i) {
     const Color color = belief_color(i / 16.0);
-    stops += fmt::format(",#{:02x}{:02x}{:02x}", color[0], color[1], color[2]);
+    stops += "," + color_text(color);
   }
   return fmt::format(
       "<p class=\"keys\"><span>low<i class=\"ramp\" style=\"background:linear-gradient(90deg{})\"></i>"
@@ -246,10 +224,6 @@ std::string beliefs(const ReportInput& input) {
       "Where each stage believes the joints to be. Later stages see more of the person and settle what "
       "the first one leaves open.",
       belief_ramp() + pictures);
-}
-
-std::string folded(const std::string& heading, const std::string& content) {
-  return fmt::format("<details><summary>{}</summary><div>{}</div></details>\n", heading, content);
 }
 
 std::string repeating(const ReportInput& input) {
@@ -268,47 +242,15 @@ std::string repeating(const ReportInput& input) {
   return section("To repeat it", "What this run was given, where it ran and how it computed.", content);
 }
 
-/// Of up to five columns, those that leave the fewest gaps in the last row.
-int fact_columns(int facts) {
-  if (facts <= 5) return facts;
-  int best = 5;
-  for (const int columns : {4, 3}) {
-    if ((columns - facts % columns) % columns < (best - facts % best) % best) best = columns;
-  }
-  return best;
-}
-
-std::string header(const ReportInput& input) {
-  std::string html = fmt::format("<header>\n<h1>{}</h1>\n", escape_html(input.title));
-  if (!input.summary.empty())
-    html += fmt::format("<p class=\"summary\">{}</p>\n", escape_html(input.summary));
-  if (!input.facts.empty()) {
-    html += fmt::format("<dl class=\"facts\" style=\"--n:{}\">\n",
-                        fact_columns(static_cast<int>(input.facts.size())));
-    for (const auto& [what, value] : input.facts) {
-      html += fmt::format("<div><dt>{}</dt><dd{}>{}</dd></div>\n", escape_html(what),
-                          value.size() > 16 ? " class=\"long\"" : "", escape_html(value));
-    }
-    html += "</dl>\n";
-  }
-  return html + "</header>\n";
-}
-
 }  // namespace
 
 std::string loss_chart_svg(const ReportInput& input) {
-  return sized_loss_chart(input, kChartSizes[0]);
+  return sized_loss_chart(input, kPictureSizes[0]);
 }
 
 std::string report_html(const ReportInput& input) {
-  return "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; "
-         "style-src 'unsafe-inline'\">\n"
-         "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-         "<link rel=\"icon\" href=\"data:,\">\n<title>" +
-         escape_html(input.title) + "</title>\n<style>" + page_style() +
-         "</style>\n</head>\n<body>\n<main>\n" + header(input) + learning(input) + accuracy(input) +
-         people(input) + beliefs(input) + repeating(input) + "</main>\n</body>\n</html>\n";
+  return page(input.title, page_header(input.title, input.summary, input.facts) + learning(input) +
+                               accuracy(input) + people(input) + beliefs(input) + repeating(input));
 }
 
 }  // namespace cpm
