@@ -94,6 +94,23 @@ void write_validation(const RunDir& dir, int64_t step, const Dataset& val,
   write_overlay_sheet(folder / "overlay.png", val, predictions, kPeople);
 }
 
+ComparedRun read_validation(const fs::path& path) {
+  const RunDir dir = RunDir::open(path);
+  Config config;
+  config.load(path / "run.toml");
+  const fs::path whole = fs::absolute(path / "").parent_path().lexically_normal();
+  ComparedRun run{
+      .label = whole.filename().string(), .stages = config.model.stages, .validation = validation_curve(dir)};
+  if (run.validation.empty()) {
+    throw kernels::Error(kernels::ExitCode::BadData, {.where = path.string(),
+                                                      .what = "the run was never validated",
+                                                      .expected = "val/step-NNNNNNNN/metrics.json",
+                                                      .got = "none",
+                                                      .hint = "train with --val and train.val_every"});
+  }
+  return run;
+}
+
 namespace {
 
 void add_facts(const RunReport& run, ReportInput* page) {

@@ -8,6 +8,7 @@
 
 #include "cpm/config.h"
 #include "cpm/evaluate.h"
+#include "cpm/report/compare.h"
 #include "cpm/run_dir.h"
 #include "cpm/trainer.h"
 
@@ -20,6 +21,10 @@ void write_plan(const RunDir& dir, const std::map<std::string, std::string>& pla
 /// val/step-NNNNNNNN/: metrics.json and overlay.png.
 void write_validation(const RunDir& dir, int64_t step, const Dataset& val,
                       const std::vector<Prediction>& predictions, const PckResult& result);
+
+/// What a run's validations found, for comparisons; its label is the directory's name. BadData where the path
+/// is no run or was never validated.
+ComparedRun read_validation(const std::filesystem::path& run);
 
 /// A metric as JSON text with the keys metric, mean, per_joint, count, threshold.
 std::string pck_json(const PckResult& result, const JointSchema& schema);

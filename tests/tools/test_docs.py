@@ -21,7 +21,7 @@ import compare_pytorch  # noqa: E402
 
 # Appended to a program's shown flags.
 SHORT = {
-    "cpm-train": ["--steps", "2", "--set", "train.val_every=0", "--set", "model.width=0.03", "--set", "data.input=64",
+    "cpm-train": ["--steps", "3", "--set", "train.val_every=0", "--set", "model.width=0.03", "--set", "data.input=64",
                   "--batch", "2"],
     "bench_conv": ["--seconds", "0"],
     "bench_cpm": ["--size", "64", "--width", "0.125"],
@@ -29,6 +29,7 @@ SHORT = {
 # Run elsewhere, because they are this very build: the file that runs them.
 WHOLE_PROJECT = {
     "tools/demo.sh": "tests/tools/test_demo.py",
+    "tools/figure6.sh": "tests/tools/test_figure6.py",
     "tools/test.sh": ".ci/run",
     "tools/gpu_check.sh": "tests/tools/test_gpu_check.py",
     "PRESET=asan tools/test.sh": "CMakePresets.json",
