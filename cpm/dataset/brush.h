@@ -92,22 +92,33 @@ struct Capsule {
   }
 };
 
-/// An ellipse whose first half axis `rx` points along (cos angle, sin angle).
+/// (cos angle, sin angle).
+inline Spot heading(double angle) {
+  return {std::cos(angle), std::sin(angle)};
+}
+
+/// Not std::hypot, which guards against overflow at ten times the time.
+inline double length(double x, double y) {
+  return std::sqrt(x * x + y * y);
+}
+
+/// An ellipse whose first half axis `rx` points along `axis`, of length 1.
 struct Ellipse {
   Spot center;
-  double rx = 1, ry = 1, angle = 0;
+  double rx = 1, ry = 1;
+  Spot axis{1, 0};
 
   /// In units of the half axes: inside where the length is below 1.
   Spot unit(double x, double y) const {
-    const double c = std::cos(angle), s = std::sin(angle), dx = x - center.x, dy = y - center.y;
-    return {(c * dx + s * dy) / rx, (c * dy - s * dx) / ry};
+    const double dx = x - center.x, dy = y - center.y;
+    return {(axis.x * dx + axis.y * dy) / rx, (axis.x * dy - axis.y * dx) / ry};
   }
 
   /// First-order distance: value over gradient of the implicit form.
   double distance(double x, double y) const {
     const Spot u = unit(x, y);
-    const double length = std::hypot(u.x, u.y), slope = std::hypot(u.x / rx, u.y / ry);
-    return slope < 1e-9 ? -std::min(rx, ry) : length * (length - 1) / slope;
+    const double radius = length(u.x, u.y), slope = length(u.x / rx, u.y / ry);
+    return slope < 1e-9 ? -std::min(rx, ry) : radius * (radius - 1) / slope;
   }
 
   Box box() const {

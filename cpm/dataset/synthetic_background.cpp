@@ -79,7 +79,7 @@ void draw_block(Canvas* canvas, Random* random) {
 
 void draw_blob(Canvas* canvas, Random* random) {
   const Ellipse blob{any_spot(*canvas, random), random->uniform(5, 34), random->uniform(5, 34),
-                     random->uniform(0, std::numbers::pi)};
+                     heading(random->uniform(0, std::numbers::pi))};
   const Rgb colour = random->uniform() < 0.25 ? skin_colour(random) : any_colour(random);
   cover(
       canvas, blob.box(), [&](double x, double y) { return blob.distance(x, y); },

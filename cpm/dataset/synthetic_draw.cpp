@@ -32,19 +32,20 @@ class PixelNoise {
 
 /// A [1 2 1] blur in both directions, borders repeated.
 void blur(Canvas* canvas) {
-  const Canvas before = *canvas;
-  const auto clamped = [](int v, int count) { return static_cast<size_t>(std::clamp(v, 0, count - 1)); };
+  const auto blurred = [](Rgb a, Rgb b, Rgb c) {
+    return Rgb{0.25f * (a.r + 2 * b.r + c.r), 0.25f * (a.g + 2 * b.g + c.g), 0.25f * (a.b + 2 * b.b + c.b)};
+  };
+  Canvas across(canvas->width, canvas->height);
   for (int y = 0; y < canvas->height; ++y) {
     for (int x = 0; x < canvas->width; ++x) {
-      Rgb sum;
-      for (int dy = -1; dy <= 1; ++dy) {
-        for (int dx = -1; dx <= 1; ++dx) {
-          const size_t from = clamped(y + dy, before.height) * static_cast<size_t>(before.width) +
-                              clamped(x + dx, before.width);
-          sum = sum + before.pixels[from] * ((dx == 0 ? 2 : 1) * (dy == 0 ? 2 : 1) / 16.0);
-        }
-      }
-      canvas->at(x, y) = sum;
+      const int left = std::max(x - 1, 0), right = std::min(x + 1, canvas->width - 1);
+      across.at(x, y) = blurred(canvas->at(left, y), canvas->at(x, y), canvas->at(right, y));
+    }
+  }
+  for (int y = 0; y < canvas->height; ++y) {
+    const int above = std::max(y - 1, 0), below = std::min(y + 1, canvas->height - 1);
+    for (int x = 0; x < canvas->width; ++x) {
+      canvas->at(x, y) = blurred(across.at(x, above), across.at(x, y), across.at(x, below));
     }
   }
 }

@@ -249,7 +249,7 @@ class PersonPainter {
     if (facing > 0.15) {
       if (v < 0.27 && std::abs(u) < 0.5 * (1 - v / 0.27)) return looks_.skin;
       if (std::abs(u) < 0.055) return cloth(looks_, u, v) * 0.62;
-      const double badge = std::hypot(u - 0.42, (v - 0.33) * 1.3);
+      const double badge = cpm::length(u - 0.42, (v - 0.33) * 1.3);
       if (badge < 0.12) return looks_.second * 0.6 + Rgb{90, 90, 90};
     } else if (v < 0.05 && std::abs(u) < 0.4) {
       return cloth(looks_, u, v) * 0.75;
@@ -280,7 +280,7 @@ class PersonPainter {
     // axis.
     const double lean = std::hypot(skull.up.x, skull.up.y);
     const Ellipse outline{flat(figure_.head), r * (0.8 + 0.2 * lean), 0.8 * r,
-                          std::atan2(skull.up.y, skull.up.x)};
+                          lean > 1e-9 ? Spot{skull.up.x / lean, skull.up.y / lean} : Spot{1, 0}};
     cover(
         canvas_, outline.box(), [&](double x, double y) { return outline.distance(x, y); },
         [&](double x, double y, double d) {
@@ -294,15 +294,15 @@ class PersonPainter {
 
   Rgb head_colour(const Ellipse& outline, double x, double y) const {
     const Spot u = outline.unit(x, y);
-    const double c = std::cos(outline.angle), s = std::sin(outline.angle);
-    Vec n{c * u.x - s * u.y, s * u.x + c * u.y, 0};
+    const Spot& axis = outline.axis;
+    Vec n{axis.x * u.x - axis.y * u.y, axis.y * u.x + axis.x * u.y, 0};
     n.z = std::sqrt(std::max(0.0, 1 - n.x * n.x - n.y * n.y));
     const Frame& skull = figure_.skull;
     const double left = dot(n, skull.left), up = dot(n, skull.up), front = dot(n, skull.front);
     const double light = light_.shade(n);
     const bool nape = front < 0 && up < -0.72 && !looks_.long_hair;
     if (!nape && (up > 0.62 || front < 0.1 + 0.25 * up)) return looks_.hair * light;
-    const double eye = std::hypot(std::abs(left) - 0.36, (up - 0.1) * 1.2);
+    const double eye = length(std::abs(left) - 0.36, (up - 0.1) * 1.2);
     if (front > 0 && eye < 0.13) return {24, 20, 24};
     if (front > 0 && eye < 0.21) return Rgb{238, 238, 236} * light;
     if (front > 0 && std::abs(left) < 0.28 && std::abs(up + 0.5) < 0.075) return Rgb{150, 50, 52} * light;

@@ -8,6 +8,19 @@
 namespace kernels {
 namespace {
 
+/// The sum of the lanes, halves added to halves.
+template <int kLanes>
+CPM_INLINE float lane_sum(const typename Simd<kLanes>::Vector& v) {
+  if constexpr (kLanes == 1) {
+    return v[0];
+  } else {
+    typename Simd<kLanes / 2>::Vector halves[2];
+    __builtin_memcpy(halves, &v, sizeof v);
+    halves[0] += halves[1];
+    return lane_sum<kLanes / 2>(halves[0]);
+  }
+}
+
 /// sums[k kDirectMaxTaps + tap] += one band, for kRows channels and kTaps taps.
 template <int kLanes, int kRows, int kTaps>
 void wgrad_tile(const WgradJob& job, const DirectSegment* segment, const DirectSegment* end,
@@ -85,8 +98,7 @@ void wgrad_rows(const WgradJob& job) {
   }
   for (int k = 0; k < kRows; ++k) {
     for (int64_t t = 0; t < job.tap_count; ++t) {
-      float total = 0.0f;
-      for (int i = 0; i < kLanes; ++i) total += sums[k][t][i];
+      const float total = lane_sum<kLanes>(sums[k][t]);
       float& dw = job.dw[k * job.dw_stride + t];
       dw = job.add ? dw + total : total;
     }
