@@ -28,7 +28,7 @@ std::string number_text(double value, int digits, double largest) {
     const std::string text = fmt::format("{:.{}e}", value, digits - 1);
     const size_t e = text.find('e');
     const double mantissa = std::stod(text.substr(0, e));
-    const std::string power = "10" + superscript(std::stoi(text.substr(e + 1)));
+    const std::string power = power_of_ten(std::stoi(text.substr(e + 1)));
     return mantissa == 1 ? power : fmt::format("{:g}·{}", mantissa, power);
   }
   if (largest >= 1e6 && size >= 1e5) return fmt::format("{:.{}g}M", value / 1e6, digits);
@@ -154,6 +154,10 @@ std::string short_number(double value) {
   if (size < 1e-3 || size >= 1000) return number_text(value, 3, size);
   // Zeros at the end stay: 1.90 is as long as its neighbours.
   return fmt::format("{:.{}f}", value, 2 - static_cast<int>(std::floor(std::log10(size))));
+}
+
+std::string power_of_ten(int exponent) {
+  return "10" + superscript(exponent);
 }
 
 std::vector<double> spread(const std::vector<double>& wishes, double gap, double low, double high) {

@@ -45,6 +45,9 @@ ChartAxis log_axis(double low, double high, int count);
 /// Three digits: 0.0123, 1250, 12.5k, 3·10⁻⁵.
 std::string short_number(double value);
 
+/// "10⁻⁵"
+std::string power_of_ten(int exponent);
+
 /// Places labels at least `gap` apart within [low, high], each as near to its wish as the others allow (least
 /// squares); the order of wishes is kept.
 std::vector<double> spread(const std::vector<double>& wishes, double gap, double low, double high);

@@ -1,0 +1,60 @@
+#include "cpm/hist/pictures.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace cpm {
+namespace {
+
+constexpr double kLegendLine = 18;
+
+}  // namespace
+
+Tone run_tone(size_t run) {
+  return run == 0 ? Tone::S1 : Tone::S2;
+}
+
+double draw_legend(const HistView& view, Canvas* canvas, double width) {
+  if (view.runs.size() < 2) return 0;
+  double x = 0, y = 11;
+  for (size_t r = 0; r < view.runs.size(); ++r) {
+    const double needed = 22 + text_width(view.runs[r].label);
+    if (x > 0 && x + needed > width) {
+      x = 0;
+      y += kLegendLine;
+    }
+    if (canvas != nullptr) {
+      canvas->rectangle(x, y - 9, 16, 9, {run_tone(r), 0.35});
+      canvas->line(x, y - 9, x + 16, y - 9, {run_tone(r)}, 2);
+      canvas->text(x + 22, y, view.runs[r].label, {.tone = Tone::Ink});
+    }
+    x += needed + 22;
+  }
+  return y + 11;
+}
+
+double names_width(const HistView& view) {
+  double width = 0;
+  for (const HistTensor& tensor : view.runs[0].tensors) {
+    width = std::max(width, text_width(tensor.tensor.layer, kSmall));
+  }
+  return width + 8;
+}
+
+std::vector<int> power_ticks(const LogRange& range, int count) {
+  const int stride = std::max(1, static_cast<int>(std::ceil((range.high - range.low) / std::max(1, count))));
+  std::vector<int> ticks;
+  for (int e = static_cast<int>(std::ceil(range.low)); e <= range.high; ++e) {
+    if (e % stride == 0) ticks.push_back(e);
+  }
+  return ticks;
+}
+
+void draw_names(const HistView& view, Canvas* canvas, double x, double y, double pitch) {
+  for (const HistTensor& tensor : view.runs[0].tensors) {
+    canvas->text(x, y, tensor.tensor.layer, {.tone = Tone::Soft, .anchor = Anchor::End, .size = kSmall});
+    y += pitch;
+  }
+}
+
+}  // namespace cpm

@@ -1,0 +1,41 @@
+// The pictures of cpm-hist. Each is drawn for a width, which decides how many panels lie side by side, and
+// says what height it then takes.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cpm/hist/view.h"
+#include "cpm/report/canvas.h"
+
+namespace cpm {
+
+/// Distributions of |g|, one ridge a tensor: depth goes down, steps go across.
+double ridgelines_height(const HistView& view, double width);
+void draw_ridgelines(const HistView& view, Canvas* canvas);
+
+/// Medians of |g| as colours by depth and step, a map a run, and beside them the middle 90 % by depth.
+double map_height(const HistView& view, double width);
+void draw_map(const HistView& view, Canvas* canvas);
+
+/// The paper's figure: signed gradients by layer (across) and epoch (down).
+double grid_height(const HistView& view, double width);
+void draw_grid(const HistView& view, Canvas* canvas);
+
+// What they share:
+
+/// The colour of a run.
+Tone run_tone(size_t run);
+/// A line of keys from (x, y), a swatch and a label a run; nothing for a single run. Returns the height taken
+/// for a width, whether drawn (`canvas` not null) or not.
+double draw_legend(const HistView& view, Canvas* canvas, double width);
+/// Width of the widest layer name in small text, with a gap.
+double names_width(const HistView& view);
+/// Powers of ten within, about `count` of them.
+std::vector<int> power_ticks(const LogRange& range, int count);
+/// The layers' names down from y, at the right edge x, a row of `pitch` each.
+void draw_names(const HistView& view, Canvas* canvas, double x, double y, double pitch);
+
+inline constexpr double kSmall = 11;  // text of labels
+
+}  // namespace cpm

@@ -1,0 +1,208 @@
+#include "cpm/hist/records.h"
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "engine/io/file.h"
+#include "engine/io/npz.h"
+#include "kernels/base/error.h"
+
+namespace cpm {
+namespace {
+
+using nlohmann::json;
+
+constexpr uint64_t kMetaLimit = uint64_t{64} << 20;
+constexpr size_t kSigned = 2 * kGradBins;  // counters of the signed axis
+constexpr const char* kSpecials[] = {"zero", "subnormal", "underflow", "overflow", "nan", "inf"};
+constexpr const char* kStats[] = {"l2", "max", "mean", "update_ratio"};
+constexpr size_t kSpecialCount = std::size(kSpecials), kStatCount = std::size(kStats);
+constexpr int kMostLinearBins = 1 << 16;
+
+[[noreturn]] void bad(const std::filesystem::path& file, const std::string& what, const std::string& expected,
+                      const std::string& got, const std::string& hint = "") {
+  throw kernels::Error(
+      kernels::ExitCode::BadData,
+      {.where = file.string(), .what = what, .expected = expected, .got = got, .hint = hint});
+}
+
+/// A value of meta.json, of type T; BadData names the key.
+template <class T>
+T value(const std::filesystem::path& file, const json& object, const char* key) {
+  const auto found = object.find(key);
+  if (found == object.end()) bad(file, std::string("lacks the key ") + key, "meta.json of cpm-train", "");
+  try {
+    return found->get<T>();
+  } catch (const json::exception&) {
+    bad(file, std::string("wrong type of ") + key, "", found->dump().substr(0, 80));
+  }
+}
+
+GradKind parse_kind(const std::filesystem::path& file, const std::string& name) {
+  for (const GradKind kind : {GradKind::Weight, GradKind::Bias, GradKind::Activation}) {
+    if (name == grad_kind_name(kind)) return kind;
+  }
+  bad(file, "unknown kind of tensor", "weight, bias or activation", name);
+}
+
+GradTensor parse_tensor(const std::filesystem::path& file, const json& entry) {
+  GradTensor tensor;
+  tensor.name = value<std::string>(file, entry, "name");
+  tensor.layer = value<std::string>(file, entry, "layer");
+  tensor.kind = parse_kind(file, value<std::string>(file, entry, "kind"));
+  tensor.depth = value<int>(file, entry, "depth");
+  tensor.stage = value<int>(file, entry, "stage");
+  tensor.shape = value<std::vector<int64_t>>(file, entry, "shape");
+  return tensor;
+}
+
+void check_list(const std::filesystem::path& file, const json& meta, const char* key,
+                std::span<const char* const> names) {
+  const auto list = value<std::vector<std::string>>(file, meta, key);
+  if (!std::equal(list.begin(), list.end(), names.begin(), names.end())) {
+    bad(file, std::string("unknown list of ") + key, fmt::format("{}", fmt::join(names, " ")),
+        fmt::format("{}", fmt::join(list, " ")));
+  }
+}
+
+void check_bins(const std::filesystem::path& file, const json& meta) {
+  const auto edges = value<std::vector<double>>(file, value<json>(file, meta, "bins"), "edges");
+  bool same = edges.size() == kGradBins + 1;
+  for (size_t b = 0; same && b < edges.size(); ++b)
+    same = edges[b] == kernels::log_bin_edge(static_cast<int>(b));
+  if (!same) bad(file, "other bins than this program has", "two an octave from 2^-60 to 2^20", "");
+}
+
+GradMeta parse_meta(const std::filesystem::path& file, const json& meta) {
+  if (!meta.is_object()) bad(file, "is no JSON object", "meta.json of cpm-train", "");
+  const int format = value<int>(file, meta, "format");
+  if (format != 1)
+    bad(file, "unknown format", "1", std::to_string(format), "read it with the build that wrote it");
+  check_bins(file, meta);
+  check_list(file, meta, "specials", kSpecials);
+  check_list(file, meta, "stats", kStats);
+  GradMeta result;
+  result.run = value<std::string>(file, meta, "run");
+  result.intermediate_supervision = value<bool>(file, meta, "intermediate_supervision");
+  result.by_epoch = value<std::string>(file, meta, "accumulate") == "epoch";
+  result.steps_per_epoch = value<double>(file, meta, "steps_per_epoch");
+  if (!(result.steps_per_epoch > 0)) {
+    bad(file, "steps_per_epoch", "above 0", fmt::format("{:g}", result.steps_per_epoch));
+  }
+  if (const json linear = value<json>(file, meta, "linear"); !linear.is_null()) {
+    const LinearBins bins{value<int>(file, linear, "bins"), value<double>(file, linear, "range")};
+    if (bins.bins < 1 || bins.bins > kMostLinearBins || !(bins.range > 0)) {
+      bad(file, "linear bins", "1 to 65536 bins, a range above 0", linear.dump().substr(0, 80));
+    }
+    result.linear = bins;
+  }
+  const json tensors = value<json>(file, meta, "tensors");
+  if (!tensors.is_array() || tensors.empty()) bad(file, "names no tensors", "at least one", "");
+  for (const json& entry : tensors) result.tensors.push_back(parse_tensor(file, entry));
+  return result;
+}
+
+/// An array [records, columns]; BadData where it has another shape.
+template <class T>
+std::vector<T> table(const engine::NpzFile& file, const std::string& name, size_t records, size_t columns) {
+  std::vector<int64_t> shape;
+  std::vector<T> values = file.values<T>(name, &shape);
+  const std::vector<int64_t> expected = {static_cast<int64_t>(records), static_cast<int64_t>(columns)};
+  if (shape != expected) {
+    bad(file.name(), fmt::format("{} has the wrong shape", name),
+        fmt::format("[{}]", fmt::join(expected, ", ")), fmt::format("[{}]", fmt::join(shape, ", ")));
+  }
+  return values;
+}
+
+GradCounts counts_of(const uint64_t* counts, const uint64_t* special) {
+  GradCounts result;
+  for (int b = 0; b < kGradBins; ++b) {
+    result.negative[b] = counts[kGradBins - 1 - b];
+    result.positive[b] = counts[kGradBins + b];
+  }
+  result.zero = special[0];
+  result.subnormal = special[1];
+  result.underflow = special[2];
+  result.overflow = special[3];
+  result.nan = special[4];
+  result.inf = special[5];
+  return result;
+}
+
+/// Every element is counted once a step, so the sum is a multiple of the tensor's size.
+void check_sum(const engine::NpzFile& file, const GradTensor& tensor, bool by_epoch, uint64_t sum) {
+  uint64_t size = 1;
+  for (const int64_t side : tensor.shape) size *= static_cast<uint64_t>(side);
+  if (size == 0 || tensor.kind == GradKind::Activation) return;  // those depend on the batch
+  if (by_epoch ? sum % size != 0 : sum != size) {
+    bad(file.name(), fmt::format("the counters of {} do not sum to its elements", tensor.name),
+        std::to_string(size), std::to_string(sum));
+  }
+}
+
+}  // namespace
+
+const char* grad_kind_name(GradKind kind) {
+  static constexpr const char* kNames[] = {"weight", "bias", "activation"};
+  return kNames[static_cast<size_t>(kind)];
+}
+
+GradFolder GradFolder::open(const std::filesystem::path& run) {
+  std::error_code error;
+  GradFolder folder;
+  folder.path_ = run / "grads";
+  if (!std::filesystem::is_directory(run, error)) bad(run, "is not there", "the folder of a run", "");
+  if (!std::filesystem::is_directory(folder.path_, error)) folder.path_ = run;
+  const std::filesystem::path meta = folder.path_ / "meta.json";
+  if (!std::filesystem::is_regular_file(meta, error)) {
+    bad(run, "holds no histograms of gradients", "grads/meta.json", "",
+        "train with cpm-train --grad-hist EVERY");
+  }
+  const json parsed = json::parse(engine::read_text(meta, kMetaLimit), nullptr, false);
+  if (parsed.is_discarded()) bad(meta, "is no JSON", "meta.json of cpm-train", "");
+  folder.meta_ = parse_meta(meta, parsed);
+
+  for (int number = 1;; ++number) {
+    const std::filesystem::path file = folder.path_ / fmt::format("part-{:06}.npz", number);
+    if (!std::filesystem::exists(file, error)) break;
+    const std::vector<int64_t> steps = engine::NpzFile::read(file).values<int64_t>("step");
+    folder.parts_.push_back({file, steps.size()});
+    for (const int64_t step : steps) {
+      const int64_t last = folder.steps_.empty() ? 0 : folder.steps_.back();
+      if (step <= last) bad(file, "steps do not ascend", fmt::format("above {}", last), std::to_string(step));
+      folder.steps_.push_back(step);
+    }
+  }
+  if (folder.steps_.empty()) {
+    bad(folder.path_, "holds no record yet", "part-000001.npz with at least one", "",
+        "records are written at each checkpoint and at the end");
+  }
+  return folder;
+}
+
+void GradFolder::each_record(const GradTensor& tensor, const Visitor& visit) const {
+  size_t first = 0;
+  for (const Part& part : parts_) {
+    const engine::NpzFile file = engine::NpzFile::read(part.file);
+    const size_t records = part.records;
+    const auto counts = table<uint64_t>(file, tensor.name + "/counts", records, kSigned);
+    const auto special = table<uint64_t>(file, tensor.name + "/special", records, kSpecialCount);
+    const auto stats = table<double>(file, tensor.name + "/stats", records, kStatCount);
+    const size_t columns = meta_.linear ? static_cast<size_t>(meta_.linear->bins) + 2 : 0;
+    std::vector<uint64_t> linear;
+    if (columns > 0) linear = table<uint64_t>(file, tensor.name + "/linear", records, columns);
+    for (size_t r = 0; r < records; ++r) {
+      GradCounts record = counts_of(&counts[r * kSigned], &special[r * kSpecialCount]);
+      check_sum(file, tensor, meta_.by_epoch, record.elements());
+      const auto row = linear.begin() + static_cast<std::ptrdiff_t>(r * columns);
+      record.linear.assign(row, row + static_cast<std::ptrdiff_t>(columns));
+      const double* s = &stats[r * kStatCount];
+      visit(first + r, record, {s[0], s[1], s[2], s[3]});
+    }
+    first += records;
+  }
+}
+
+}  // namespace cpm

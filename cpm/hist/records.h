@@ -1,0 +1,69 @@
+// Reads RUN/grads/: the histograms of gradients that cpm-train writes (docs/research.md has the format). The
+// records of one tensor at a time are unpacked, so memory does not grow with the number of tensors.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cpm/hist/counts.h"
+
+namespace cpm {
+
+enum class GradKind { Weight, Bias, Activation };
+/// "weight", "bias", "activation".
+const char* grad_kind_name(GradKind kind);
+
+struct GradTensor {
+  std::string name, layer;
+  GradKind kind = GradKind::Weight;
+  int depth = 0;  // from 1, nearest the image
+  int stage = 0;  // from 1
+  std::vector<int64_t> shape;
+};
+
+/// meta.json.
+struct GradMeta {
+  std::string run;
+  bool intermediate_supervision = true;
+  bool by_epoch = false;  // counts are accumulated over an epoch
+  double steps_per_epoch = 1;
+  std::optional<LinearBins> linear;
+  std::vector<GradTensor> tensors;  // by depth
+};
+
+struct GradStats {
+  double l2 = 0, max = 0, mean = 0, update_ratio = 0;
+};
+
+class GradFolder {
+ public:
+  /// The folder of a run, or its grads/ itself. BadData where it holds no histograms, or meta.json is damaged
+  /// or of another format.
+  static GradFolder open(const std::filesystem::path& run);
+
+  const std::filesystem::path& path() const { return path_; }
+  const GradMeta& meta() const { return meta_; }
+  /// The step of each record, ascending.
+  const std::vector<int64_t>& steps() const { return steps_; }
+
+  using Visitor = std::function<void(size_t record, const GradCounts& counts, const GradStats& stats)>;
+  /// Every record of a tensor of meta(), in order of steps. BadData names the file and what is wrong with it.
+  void each_record(const GradTensor& tensor, const Visitor& visit) const;
+
+ private:
+  struct Part {
+    std::filesystem::path file;
+    size_t records = 0;
+  };
+
+  std::filesystem::path path_;
+  GradMeta meta_;
+  std::vector<Part> parts_;
+  std::vector<int64_t> steps_;
+};
+
+}  // namespace cpm
