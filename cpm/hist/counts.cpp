@@ -99,8 +99,10 @@ std::vector<double> signed_shares(const GradCounts& counts, const LinearBins& bi
     spread_mass(&shares, bins, -high, -low, share(counts.negative[b], all));
     spread_mass(&shares, bins, low, high, share(counts.positive[b], all));
   }
-  const double small = std::min(kernels::log_bin_edge(0), bins.range / bins.bins);
-  spread_mass(&shares, bins, -small, small, share(counts.zero + counts.subnormal + counts.underflow, all));
+  // At 0: the middle of the middle bin, or the border of two.
+  const double small = share(counts.zero + counts.subnormal + counts.underflow, all);
+  shares[(bins.bins - 1) / 2] += small / 2;
+  shares[bins.bins / 2] += small / 2;
   return shares;
 }
 

@@ -123,7 +123,7 @@ void draw_block(const HistView& view, Canvas* canvas, const std::vector<size_t>&
     const double left = x + kTicks + static_cast<double>(i) * (width + kPanelGap);
     canvas->text(left + width / 2, y + 11, run.tensors[block[i]].tensor.layer,
                  {.tone = Tone::Ink, .anchor = Anchor::Middle, .size = kSmall});
-    const std::string end = short_number(view.signed_axis.range);
+    const std::string end = range_text(view);
     canvas->text(left, bottom + 14, "−" + end, {.size = 10});
     canvas->text(left + width, bottom + 14, end, {.anchor = Anchor::End, .size = 10});
     canvas->text(left + width / 2, bottom + 14, "0", {.anchor = Anchor::Middle, .size = 10});

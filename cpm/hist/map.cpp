@@ -134,10 +134,9 @@ void draw_profile(const HistView& view, Canvas* canvas, const Box& box) {
 }
 
 std::string profile_title(const HistView& view) {
-  const StepSpan &first = view.slices.front(), &last = view.slices.back();
+  const StepSpan& last = view.slices.back();
   if (view.runs.size() == 2) return fmt::format("middle 90 %, steps {}–{}", last.first, last.last);
-  return fmt::format("middle 90 %: first {} steps grey, last {} blue", first.last - first.first + 1,
-                     last.last - last.first + 1);
+  return "middle 90 %: first steps grey, last blue";
 }
 
 }  // namespace

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cpm/report/series.h"
+
 namespace cpm {
 namespace {
 
@@ -39,6 +41,10 @@ double names_width(const HistView& view) {
     width = std::max(width, text_width(tensor.tensor.layer, kSmall));
   }
   return width + 8;
+}
+
+std::string range_text(const HistView& view) {
+  return ChartAxis{}.label(view.signed_axis.range);
 }
 
 std::vector<int> power_ticks(const LogRange& range, int count) {

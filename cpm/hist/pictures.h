@@ -33,6 +33,8 @@ double draw_legend(const HistView& view, Canvas* canvas, double width);
 double names_width(const HistView& view);
 /// Powers of ten within, about `count` of them.
 std::vector<int> power_ticks(const LogRange& range, int count);
+/// The end of the signed axis: "0.005", "5·10⁻⁴".
+std::string range_text(const HistView& view);
 /// The layers' names down from y, at the right edge x, a row of `pitch` each.
 void draw_names(const HistView& view, Canvas* canvas, double x, double y, double pitch);
 

@@ -1,6 +1,6 @@
-// A ridge's height is the share of the tensor's elements in a bin (two an octave), on one scale for the whole
-// picture. Zeros have no place on a logarithmic axis: they are a bar at the panel's left edge, a row high
-// where all elements are zero.
+// A ridge's height is the share of the tensor's elements in a bin over the bin's width (two an octave, of
+// 0.585 and 0.415 octaves), on one scale for the whole picture. Zeros have no place on a logarithmic axis:
+// they are a bar at the panel's left edge, a row high where all elements are zero.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -13,8 +13,9 @@ namespace cpm {
 namespace {
 
 constexpr double kPanelGap = 14, kBar = 4, kBarGap = 3, kTitle = 20, kAxis = 38;
-constexpr double kRise = 2.1;        // rows that the highest ridge takes
+constexpr double kRise = 1.8;        // rows that the highest ridge takes
 constexpr double kUsualPeak = 0.95;  // quantile of the ridges' peaks that is the highest drawn
+constexpr double kHeadroom = 1.15;   // of kRise, for higher ones than usual; what goes beyond is cut
 constexpr double kVisibleZeros = 0.005;
 
 double row_pitch(const HistView& view) {
@@ -31,14 +32,22 @@ std::vector<size_t> shown_slices(const HistView& view, double width) {
   return shown;
 }
 
-/// The share that reaches kRise rows.
-double highest_share(const HistView& view) {
+/// Shares of the elements an octave, bin by bin.
+std::array<double, kGradBins> densities(const GradCounts& counts) {
+  auto shares = magnitude_shares(counts);
+  for (int b = 0; b < kGradBins; ++b)
+    shares[b] /= std::log2(kernels::log_bin_edge(b + 1) / kernels::log_bin_edge(b));
+  return shares;
+}
+
+/// The density that reaches kRise rows.
+double highest_density(const HistView& view) {
   std::vector<double> peaks;
   for (const HistRun& run : view.runs) {
     for (const HistTensor& tensor : run.tensors) {
       for (const GradCounts& slice : tensor.slices) {
-        const auto shares = magnitude_shares(slice);
-        peaks.push_back(*std::max_element(shares.begin(), shares.end()));
+        const auto heights = densities(slice);
+        peaks.push_back(*std::max_element(heights.begin(), heights.end()));
       }
     }
   }
@@ -66,15 +75,15 @@ struct Panel {
 };
 
 /// The outline of a ridge on its base line, from the panel's left to its right edge.
-std::vector<Point> ridge(const GradCounts& counts, const Panel& panel, double base, double rise_of_share,
+std::vector<Point> ridge(const GradCounts& counts, const Panel& panel, double base, double rise_of_density,
                          double most) {
-  const auto shares = magnitude_shares(counts);
+  const auto heights = densities(counts);
   std::vector<Point> points;
   for (int b = 0; b < kGradBins; ++b) {
     const double middle =
         (std::log10(kernels::log_bin_edge(b)) + std::log10(kernels::log_bin_edge(b + 1))) / 2;
     if (middle < panel.range.low || middle > panel.range.high) continue;
-    points.push_back({panel.x(middle), base - std::min(most, shares[b] * rise_of_share)});
+    points.push_back({panel.x(middle), base - std::min(most, heights[b] * rise_of_density)});
   }
   return points;
 }
@@ -100,7 +109,7 @@ void draw_panel(const HistView& view, Canvas* canvas, const Panel& panel, size_t
                 double peak) {
   const double pitch = row_pitch(view), rise = kRise * pitch;
   const size_t rows = view.runs[0].tensors.size();
-  const double bottom = top + kTitle + rise * 0.6 + static_cast<double>(rows - 1) * pitch;
+  const double bottom = top + kTitle + kHeadroom * rise + static_cast<double>(rows - 1) * pitch;
   for (const int tick : power_ticks(panel.range, static_cast<int>((panel.right - panel.left) / 34))) {
     canvas->line(panel.x(tick), top + kTitle, panel.x(tick), bottom + 4, {Tone::Line});
     canvas->text(panel.x(tick), bottom + 18, power_of_ten(tick), {.anchor = Anchor::Middle, .size = kSmall});
@@ -109,11 +118,11 @@ void draw_panel(const HistView& view, Canvas* canvas, const Panel& panel, size_t
                fmt::format("steps {}–{}", view.slices[slice].first, view.slices[slice].last),
                {.tone = Tone::Ink, .size = kSmall, .bold = true});
   for (size_t row = 0; row < rows; ++row) {
-    const double base = top + kTitle + rise * 0.6 + static_cast<double>(row) * pitch;
+    const double base = top + kTitle + kHeadroom * rise + static_cast<double>(row) * pitch;
     canvas->line(panel.left, base, panel.right, base, {Tone::Line});
     for (size_t r = 0; r < view.runs.size(); ++r) {
       const GradCounts& counts = view.runs[r].tensors[row].slices[slice];
-      draw_ridge(canvas, ridge(counts, panel, base, rise / peak, rise * 1.2), base, run_tone(r));
+      draw_ridge(canvas, ridge(counts, panel, base, rise / peak, kHeadroom * rise), base, run_tone(r));
       const double zeros = zero_share(counts) * (pitch - 3);
       const double each = kBar / static_cast<double>(view.runs.size());
       if (zeros > 0) {
@@ -128,7 +137,7 @@ void draw_panel(const HistView& view, Canvas* canvas, const Panel& panel, size_t
 
 double ridgelines_height(const HistView& view, double width) {
   const double pitch = row_pitch(view);
-  return draw_legend(view, nullptr, width) + kTitle + kRise * 0.6 * pitch +
+  return draw_legend(view, nullptr, width) + kTitle + kHeadroom * kRise * pitch +
          static_cast<double>(view.runs[0].tensors.size() - 1) * pitch + kAxis;
 }
 
@@ -137,8 +146,8 @@ void draw_ridgelines(const HistView& view, Canvas* canvas) {
   const double names = names_width(view), bar = zeros_shown(view) ? kBar + kBarGap : 0;
   const std::vector<size_t> slices = shown_slices(view, canvas->width());
   const double step = (canvas->width() - names - 8 + kPanelGap) / static_cast<double>(slices.size());
-  draw_names(view, canvas, names - 8, top + kTitle + kRise * 0.6 * pitch, pitch);
-  const double peak = highest_share(view);
+  draw_names(view, canvas, names - 8, top + kTitle + kHeadroom * kRise * pitch, pitch);
+  const double peak = highest_density(view);
   for (size_t i = 0; i < slices.size(); ++i) {
     const double left = names + static_cast<double>(i) * step;
     draw_panel(view, canvas, {left + bar, left + step - kPanelGap, view.magnitudes}, slices[i], top, peak);

@@ -24,11 +24,6 @@ std::string path(std::span<const Point> points) {
   return text;
 }
 
-/// The raster's own pixels have integers at their centres.
-double pixel(double units, double scale) {
-  return units * scale - 0.5;
-}
-
 }  // namespace
 
 void Canvas::line(double x0, double y0, double x1, double y1, Paint paint, double stroke) {
@@ -41,9 +36,12 @@ void Canvas::rectangle(double x, double y, double width, double height, Paint pa
   polygon(corners, paint);
 }
 
-SvgCanvas::SvgCanvas(double width, double height, const std::string& name, SvgColors colors)
-    : Canvas(width, height), colors_(colors), name_(name) {
-  if (colors == SvgColors::Fixed) rectangle(0, 0, width, height, {Tone::Card});
+SvgCanvas::SvgCanvas(double width, double height, const std::string& name, SvgColors colors,
+                     const Margins& margins)
+    : Canvas(width, height, margins), colors_(colors), name_(name) {
+  if (colors == SvgColors::Fixed) {
+    rectangle(-margins.sides, -margins.top, whole_width(), whole_height(), {Tone::Card});
+  }
 }
 
 std::string SvgCanvas::color(const char* what, Paint paint) const {
@@ -81,39 +79,44 @@ void SvgCanvas::text(double x, double y, const std::string& content, const TextS
 }
 
 std::string SvgCanvas::svg() const {
-  const bool file = colors_ == SvgColors::Fixed;
-  const std::string size = fmt::format("width=\"{0:g}\" height=\"{1:g}\" ", width(), height());
-  return fmt::format("{}<svg {}viewBox=\"0 0 {:g} {:g}\" role=\"img\" aria-label=\"{}\"{}>\n{}</svg>\n",
-                     file ? "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n" : "",
-                     file ? "xmlns=\"http://www.w3.org/2000/svg\" " + size : "", width(), height(),
-                     escape_html(name_),
-                     file ? " font-family=\"Helvetica, Arial, 'DejaVu Sans', sans-serif\"" : "", body_);
+  const std::string box =
+      fmt::format("viewBox=\"{:g} {:g} {:g} {:g}\" role=\"img\" aria-label=\"{}\"", -margins().sides + 0.0,
+                  -margins().top + 0.0, whole_width(), whole_height(), escape_html(name_));
+  if (colors_ == SvgColors::ByTheme) return fmt::format("<svg {}>\n{}</svg>\n", box, body_);
+  return fmt::format(
+      "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{:g}\" "
+      "height=\"{:g}\" {} font-family=\"Helvetica, Arial, 'DejaVu Sans', sans-serif\">\n{}</svg>\n",
+      whole_width(), whole_height(), box, body_);
 }
 
-RasterCanvas::RasterCanvas(double width, double height, double scale)
-    : Canvas(width, height),
+RasterCanvas::RasterCanvas(double width, double height, double scale, const Margins& margins)
+    : Canvas(width, height, margins),
       scale_(scale),
-      image_(static_cast<int>(std::ceil(width * scale)), static_cast<int>(std::ceil(height * scale)),
-             tone_color(Tone::Card, Theme::Light)) {}
+      image_(static_cast<int>(std::ceil(whole_width() * scale)),
+             static_cast<int>(std::ceil(whole_height() * scale)), tone_color(Tone::Card, Theme::Light)) {}
+
+Point RasterCanvas::pixel(Point units) const {
+  return {(units.x + margins().sides) * scale_ - 0.5, (units.y + margins().top) * scale_ - 0.5};
+}
 
 void RasterCanvas::polyline(std::span<const Point> points, Paint paint, double stroke) {
   const Color color = tone_color(paint.tone, Theme::Light);
   for (size_t i = 0; i + 1 < points.size(); ++i) {
-    draw_line(&image_, pixel(points[i].x, scale_), pixel(points[i].y, scale_), pixel(points[i + 1].x, scale_),
-              pixel(points[i + 1].y, scale_), stroke * scale_, color, paint.alpha);
+    const Point from = pixel(points[i]), to = pixel(points[i + 1]);
+    draw_line(&image_, from.x, from.y, to.x, to.y, stroke * scale_, color, paint.alpha);
   }
 }
 
 void RasterCanvas::polygon(std::span<const Point> points, Paint paint) {
-  std::vector<Point> pixels(points.begin(), points.end());
-  for (Point& point : pixels) point = {pixel(point.x, scale_), pixel(point.y, scale_)};
+  std::vector<Point> pixels;
+  for (const Point& point : points) pixels.push_back(pixel(point));
   draw_polygon(&image_, pixels, tone_color(paint.tone, Theme::Light), paint.alpha);
 }
 
 void RasterCanvas::cells(double x, double y, double width, double height, const Image& image) {
-  const int left = static_cast<int>(std::lround(x * scale_)), top = static_cast<int>(std::lround(y * scale_));
-  const int right = static_cast<int>(std::lround((x + width) * scale_));
-  const int bottom = static_cast<int>(std::lround((y + height) * scale_));
+  const auto whole = [](double edge) { return static_cast<int>(std::lround(edge + 0.5)); };
+  const Point from = pixel({x, y}), to = pixel({x + width, y + height});
+  const int left = whole(from.x), top = whole(from.y), right = whole(to.x), bottom = whole(to.y);
   for (int v = std::max(top, 0); v < std::min(bottom, image_.height); ++v) {
     const auto row = static_cast<int>(int64_t{v - top} * image.height / (bottom - top));
     for (int u = std::max(left, 0); u < std::min(right, image_.width); ++u) {

@@ -25,16 +25,26 @@ struct TextStyle {
   bool bold = false;
 };
 
+/// Room round a picture, outside of (0, 0) .. (width, height).
+struct Margins {
+  double sides = 0, top = 0, bottom = 0;
+};
+
 /// Units: (0, 0) is the upper left corner, x goes right, y down; 12 units are the size of a line of text.
 class Canvas {
  public:
-  Canvas(double width, double height) : width_(width), height_(height) {}
+  Canvas(double width, double height, const Margins& margins)
+      : width_(width), height_(height), margins_(margins) {}
   virtual ~Canvas() = default;
   Canvas(const Canvas&) = delete;
   Canvas& operator=(const Canvas&) = delete;
 
   double width() const { return width_; }
   double height() const { return height_; }
+  const Margins& margins() const { return margins_; }
+  /// With margins.
+  double whole_width() const { return width_ + 2 * margins_.sides; }
+  double whole_height() const { return height_ + margins_.top + margins_.bottom; }
 
   /// Round joins and ends. Alpha below 1 is for lines that do not cross themselves.
   virtual void polyline(std::span<const Point> points, Paint paint, double stroke) = 0;
@@ -50,6 +60,7 @@ class Canvas {
 
  private:
   double width_, height_;
+  Margins margins_;
 };
 
 /// ByTheme: colours are the page's custom properties, so the picture follows its theme. Fixed: the light
@@ -59,7 +70,8 @@ enum class SvgColors { ByTheme, Fixed };
 class SvgCanvas final : public Canvas {
  public:
   /// `name` is read aloud in place of the picture.
-  SvgCanvas(double width, double height, const std::string& name, SvgColors colors);
+  SvgCanvas(double width, double height, const std::string& name, SvgColors colors,
+            const Margins& margins = {});
 
   void polyline(std::span<const Point> points, Paint paint, double stroke) override;
   void polygon(std::span<const Point> points, Paint paint) override;
@@ -79,7 +91,7 @@ class SvgCanvas final : public Canvas {
 /// Light theme on white, `scale` pixels a unit.
 class RasterCanvas final : public Canvas {
  public:
-  RasterCanvas(double width, double height, double scale);
+  RasterCanvas(double width, double height, double scale, const Margins& margins = {});
 
   void polyline(std::span<const Point> points, Paint paint, double stroke) override;
   void polygon(std::span<const Point> points, Paint paint) override;
@@ -89,6 +101,9 @@ class RasterCanvas final : public Canvas {
   const Image& image() const { return image_; }
 
  private:
+  /// In pixels of image_, which has integers at pixel centres.
+  Point pixel(Point units) const;
+
   double scale_;
   Image image_;
 };

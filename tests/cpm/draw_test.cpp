@@ -97,6 +97,49 @@ TEST_CASE("alpha mixes what is there with the colour") {
   CHECK(int{image.at(4, 4)[0]} == 255);
 }
 
+TEST_CASE("a polygon covers its area, holes and crossings by the even-odd rule") {
+  using cpm::Point;
+  Image square(20, 20, kBlack);
+  cpm::draw_polygon(&square, std::vector<Point>{{2.5, 3.5}, {9.5, 3.5}, {9.5, 8.5}, {2.5, 8.5}}, kWhite, 1);
+  for (int y = 0; y < 20; ++y) {
+    for (int x = 0; x < 20; ++x)
+      CHECK(int{*square.at(x, y)} == (x >= 3 && x <= 9 && y >= 4 && y <= 8 ? 255 : 0));
+  }
+  Image triangle(64, 64, kBlack);
+  cpm::draw_polygon(&triangle, std::vector<Point>{{3.2, 5.1}, {60.7, 20.4}, {17.9, 58.3}}, kWhite, 1);
+  CHECK(std::abs(area(triangle) - 0.5 * std::abs(57.5 * 53.2 - 14.7 * 15.3)) < 1);
+  Image shifted(20, 20, kBlack);  // a quarter of a pixel to the right: exact in part
+  cpm::draw_polygon(&shifted, std::vector<Point>{{2.75, 3.5}, {9.75, 3.5}, {9.75, 8.5}, {2.75, 8.5}}, kWhite,
+                    1);
+  CHECK(int{*shifted.at(3, 5)} == 191);
+  CHECK(int{*shifted.at(10, 5)} == 64);
+  Image ring(20, 20, kBlack);  // outer and inner square in one outline
+  cpm::draw_polygon(&ring,
+                    std::vector<Point>{{1.5, 1.5},
+                                       {13.5, 1.5},
+                                       {13.5, 13.5},
+                                       {1.5, 13.5},
+                                       {1.5, 1.5},
+                                       {4.5, 4.5},
+                                       {4.5, 9.5},
+                                       {9.5, 9.5},
+                                       {9.5, 4.5},
+                                       {4.5, 4.5}},
+                    kWhite, 1);
+  CHECK(area(ring) == 144 - 25);
+  CHECK(int{*ring.at(7, 7)} == 0);
+  Image clipped(8, 8, kBlack);
+  cpm::draw_polygon(&clipped, std::vector<Point>{{-1e9, -1e9}, {1e9, -1e9}, {1e9, 1e9}, {-1e9, 1e9}}, kWhite,
+                    0.5);
+  CHECK(int{*clipped.at(0, 0)} == 128);
+  CHECK(int{*clipped.at(7, 7)} == 128);
+  const Image before = clipped;
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  cpm::draw_polygon(&clipped, std::vector<Point>{{0, 0}, {nan, 3}, {4, 4}}, kWhite, 1);
+  cpm::draw_polygon(&clipped, std::vector<Point>{{0, 0}, {4, 4}}, kWhite, 1);
+  CHECK(clipped.rgb == before.rgb);
+}
+
 TEST_CASE("shapes cover their geometric area") {
   constexpr double kPi = std::numbers::pi;
   for (const double radius : {1.5, 3.0, 7.3, 20.0}) {

@@ -120,7 +120,7 @@ class Mistakes(Case):
         return ("cpm-train", "--data", data, *TINY, "--steps", steps, "--out", out or self.out, *more)
 
     def test_help_and_version(self):
-        for program in PROGRAMS:
+        for program in (*PROGRAMS, "cpm-hist"):
             for flag in ("--help", "-h", "--version"):
                 result = self.ok(program, flag)
                 self.assertEqual(result.err, "")
