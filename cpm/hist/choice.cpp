@@ -17,9 +17,9 @@ std::vector<size_t> first_third_last(const std::vector<size_t>& layers) {
   return {layers[0], layers[2], layers.back()};
 }
 
-int last_stage(const std::vector<GradTensor>& tensors) {
+int last_stage(const std::vector<RecordedTensor>& tensors) {
   int last = 1;
-  for (const GradTensor& tensor : tensors) last = std::max(last, tensor.stage);
+  for (const RecordedTensor& tensor : tensors) last = std::max(last, tensor.stage);
   return last;
 }
 
@@ -46,7 +46,7 @@ std::vector<std::string> belief_path(int stages) {
   return path;
 }
 
-std::vector<std::vector<size_t>> grid_blocks(const std::vector<GradTensor>& tensors) {
+std::vector<std::vector<size_t>> grid_blocks(const std::vector<RecordedTensor>& tensors) {
   const std::vector<std::string> path = belief_path(last_stage(tensors));
   std::map<int, std::vector<size_t>> on_path, all;
   for (size_t i = 0; i < tensors.size(); ++i) {
@@ -62,20 +62,18 @@ std::vector<std::vector<size_t>> grid_blocks(const std::vector<GradTensor>& tens
   return stages;
 }
 
-int64_t epoch_of(int64_t step, double steps_per_epoch) {
-  // A hair less than the quotient: step 30 of 10 a epoch must be the third's last, whatever the rounding.
-  return std::max<int64_t>(
-      1, static_cast<int64_t>(std::ceil(static_cast<double>(step) / steps_per_epoch - 1e-9)));
+int64_t epoch_of(int64_t step, const Epochs& epochs) {
+  // A hair to the side: step 30 of 10 an epoch is the third's last, whatever the rounding.
+  const double quotient = static_cast<double>(step) / epochs.steps;
+  return static_cast<int64_t>(epochs.accumulated ? std::floor(quotient + 1e-9) : std::ceil(quotient - 1e-9));
 }
 
-StepSpan epoch_steps(int64_t epoch, double steps_per_epoch) {
-  const auto last = [&](int64_t e) {
-    return static_cast<int64_t>(std::floor(static_cast<double>(e) * (steps_per_epoch + 1e-9)));
-  };
-  StepSpan span{last(epoch - 1) + 1, last(epoch)};
-  while (epoch_of(span.first, steps_per_epoch) < epoch) ++span.first;
-  while (epoch_of(span.last + 1, steps_per_epoch) == epoch) ++span.last;
-  while (span.last >= span.first && epoch_of(span.last, steps_per_epoch) > epoch) --span.last;
+StepSpan epoch_steps(int64_t epoch, const Epochs& epochs) {
+  const double begin = static_cast<double>(epoch - (epochs.accumulated ? 0 : 1)) * epochs.steps;
+  StepSpan span{std::max<int64_t>(1, static_cast<int64_t>(begin) - 1), 0};
+  while (epoch_of(span.first, epochs) < epoch) ++span.first;
+  span.last = std::max(span.first - 1, static_cast<int64_t>(begin + epochs.steps) - 2);
+  while (epoch_of(span.last + 1, epochs) <= epoch) ++span.last;
   return span;
 }
 

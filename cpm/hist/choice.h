@@ -22,15 +22,15 @@ struct StepSpan {
 /// takes through belief maps to the output there. In a network of three stages whose layers are counted along
 /// that way these are the paper's 1, 3, 6 | 7, 9, 12 | 13, 15, 18. Other tensors are taken where none lies on
 /// that way.
-std::vector<std::vector<size_t>> grid_blocks(const std::vector<GradTensor>& tensors);
+std::vector<std::vector<size_t>> grid_blocks(const std::vector<RecordedTensor>& tensors);
 
 /// Names of the layers from the image through every stage's belief maps to the last ones.
 std::vector<std::string> belief_path(int stages);
 
-/// From 1.
-int64_t epoch_of(int64_t step, double steps_per_epoch);
-/// The steps of an epoch: epoch_of is `epoch` for them alone.
-StepSpan epoch_steps(int64_t epoch, double steps_per_epoch);
+/// From 1; 0 for an accumulated record that ends before an epoch does.
+int64_t epoch_of(int64_t step, const Epochs& epochs);
+/// The steps of an epoch: epoch_of is `epoch` for them alone. Empty (last < first) where no step lies in it.
+StepSpan epoch_steps(int64_t epoch, const Epochs& epochs);
 
 /// `span` cut into at most `count` parts whose lengths differ by one step at the most.
 std::vector<StepSpan> cut(const StepSpan& span, int count);

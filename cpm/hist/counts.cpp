@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "kernels/base/error.h"
 
@@ -13,12 +14,8 @@ double share(uint64_t part, uint64_t all) {
   return all == 0 ? 0.0 : static_cast<double>(part) / static_cast<double>(all);
 }
 
-double inside(double low, double high, double part) {
-  return low * std::pow(high / low, part);
-}
-
 /// Adds `mass`, spread evenly over [low, high], to the bins it overlaps.
-void spread_mass(std::vector<double>* shares, const LinearBins& bins, double low, double high, double mass) {
+void spread_mass(std::vector<double>* shares, const SignedBins& bins, double low, double high, double mass) {
   if (mass == 0) return;
   const double width = 2 * bins.range / bins.bins;
   const auto position = [&](double x) { return std::clamp((x + bins.range) / width, 0.0, 1.0 * bins.bins); };
@@ -30,17 +27,9 @@ void spread_mass(std::vector<double>* shares, const LinearBins& bins, double low
 
 }  // namespace
 
-GradCounts& GradCounts::operator+=(const GradCounts& other) {
-  for (int b = 0; b < kGradBins; ++b) {
-    negative[b] += other.negative[b];
-    positive[b] += other.positive[b];
-  }
-  zero += other.zero;
-  subnormal += other.subnormal;
-  underflow += other.underflow;
-  overflow += other.overflow;
-  nan += other.nan;
-  inf += other.inf;
+HistCounts& HistCounts::operator+=(const HistCounts& other) {
+  for (size_t i = 0; i < counts.size(); ++i) counts[i] += other.counts[i];
+  for (size_t i = 0; i < special.size(); ++i) special[i] += other.special[i];
   if (linear.empty()) {
     linear = other.linear;
   } else {
@@ -51,62 +40,58 @@ GradCounts& GradCounts::operator+=(const GradCounts& other) {
   return *this;
 }
 
-uint64_t GradCounts::elements() const {
-  uint64_t sum = zero + subnormal + underflow + overflow + nan + inf;
-  for (int b = 0; b < kGradBins; ++b) sum += negative[b] + positive[b];
-  return sum;
+uint64_t HistCounts::elements() const {
+  return std::accumulate(counts.begin(), counts.end(),
+                         std::accumulate(special.begin(), special.end(), uint64_t{0}));
 }
 
-double magnitude_quantile(const GradCounts& counts, double p) {
-  const uint64_t all = counts.elements() - counts.zero - counts.nan - counts.inf;
+double magnitude_quantile(const HistCounts& counts, double p) {
+  const uint64_t all =
+      counts.elements() - counts.of(Special::Zero) - counts.of(Special::Nan) - counts.of(Special::Inf);
   if (all == 0) return std::numeric_limits<double>::quiet_NaN();
   const double rank = p * static_cast<double>(all);
-  double below = 0, result = 0;
-  bool found = false;
-  const auto bin = [&](uint64_t count, double low, double high) {
-    const auto size = static_cast<double>(count);
-    if (found || count == 0) return;
-    result = inside(low, high, std::min(1.0, (rank - below) / size));
-    found = below + size >= rank;
-    below += size;
-  };
-  bin(counts.subnormal, 0x1p-149, 0x1p-126);
-  bin(counts.underflow, 0x1p-126, kernels::log_bin_edge(0));
+  auto below = static_cast<double>(counts.of(Special::Subnormal) + counts.of(Special::Underflow));
+  if (rank <= below) return kernels::log_bin_edge(0);
   for (int b = 0; b < kGradBins; ++b) {
-    bin(counts.negative[b] + counts.positive[b], kernels::log_bin_edge(b), kernels::log_bin_edge(b + 1));
+    const auto size = static_cast<double>(counts.magnitude(b));
+    if (rank <= below + size) {
+      const double low = kernels::log_bin_edge(b), high = kernels::log_bin_edge(b + 1);
+      return low * std::pow(high / low, (rank - below) / size);
+    }
+    below += size;
   }
-  bin(counts.overflow, kernels::log_bin_edge(kGradBins), 0x1p128);
-  return result;
+  return kernels::log_bin_edge(kGradBins);
 }
 
-std::array<double, kGradBins> magnitude_shares(const GradCounts& counts) {
+std::array<double, kGradBins> magnitude_shares(const HistCounts& counts) {
   std::array<double, kGradBins> shares;
   const uint64_t all = counts.elements();
-  for (int b = 0; b < kGradBins; ++b) shares[b] = share(counts.negative[b] + counts.positive[b], all);
+  for (int b = 0; b < kGradBins; ++b) shares[b] = share(counts.magnitude(b), all);
   return shares;
 }
 
-double zero_share(const GradCounts& counts) {
-  return share(counts.zero, counts.elements());
+double zero_share(const HistCounts& counts) {
+  return share(counts.of(Special::Zero), counts.elements());
 }
 
-std::vector<double> signed_shares(const GradCounts& counts, const LinearBins& bins) {
+std::vector<double> signed_shares(const HistCounts& counts, const SignedBins& bins) {
   CPM_CHECK(bins.bins > 0 && bins.range > 0, "{} bins over +-{}", bins.bins, bins.range);
   std::vector<double> shares(bins.bins, 0.0);
   const uint64_t all = counts.elements();
   for (int b = 0; b < kGradBins; ++b) {
     const double low = kernels::log_bin_edge(b), high = kernels::log_bin_edge(b + 1);
-    spread_mass(&shares, bins, -high, -low, share(counts.negative[b], all));
-    spread_mass(&shares, bins, low, high, share(counts.positive[b], all));
+    spread_mass(&shares, bins, -high, -low, share(counts.counts[kGradBins - 1 - b], all));
+    spread_mass(&shares, bins, low, high, share(counts.counts[kGradBins + b], all));
   }
   // At 0: the middle of the middle bin, or the border of two.
-  const double small = share(counts.zero + counts.subnormal + counts.underflow, all);
+  const double small =
+      share(counts.of(Special::Zero) + counts.of(Special::Subnormal) + counts.of(Special::Underflow), all);
   shares[(bins.bins - 1) / 2] += small / 2;
   shares[bins.bins / 2] += small / 2;
   return shares;
 }
 
-std::vector<double> recorded_signed_shares(const GradCounts& counts) {
+std::vector<double> recorded_signed_shares(const HistCounts& counts) {
   CPM_CHECK(counts.linear.size() > 2, "no linear counters");
   std::vector<double> shares;
   const uint64_t all = counts.elements();

@@ -112,7 +112,7 @@ std::string summary(const HistView& view) {
   return text;
 }
 
-std::string supervision(const GradMeta& meta) {
+std::string supervision(const RecordedMeta& meta) {
   return meta.intermediate_supervision ? "every stage" : "the last stage alone";
 }
 

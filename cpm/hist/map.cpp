@@ -75,7 +75,7 @@ void draw_color_bar(const HistView& view, Canvas* canvas, double y) {
 
 void draw_steps(const HistView& view, Canvas* canvas, const Box& box) {
   const auto low = static_cast<double>(view.steps.first), high = static_cast<double>(view.steps.last);
-  const ChartAxis axis = step_axis(low, high, static_cast<int>(box.width / 70));
+  const ChartAxis axis = step_axis(low, high, static_cast<int>(box.width / 50));
   for (const double tick : axis.ticks) {
     const double x = box.x + axis.at(tick) * box.width;
     canvas->line(x, box.y + box.height, x, box.y + box.height + 4, {Tone::Soft, 0.55});
@@ -97,7 +97,7 @@ void draw_medians(const HistView& view, const HistRun& run, Canvas* canvas, cons
 }
 
 /// A bar from 5 % to 95 % and a mark at the median.
-void draw_band(Canvas* canvas, const GradCounts& counts, Tone tone, const LogRange& range, const Box& bar) {
+void draw_band(Canvas* canvas, const HistCounts& counts, Tone tone, const LogRange& range, const Box& bar) {
   const auto x = [&](double p) {
     const double t = (std::log10(magnitude_quantile(counts, p)) - range.low) / (range.high - range.low);
     return bar.x + std::clamp(t, 0.0, 1.0) * bar.width;

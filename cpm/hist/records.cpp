@@ -15,9 +15,10 @@ using nlohmann::json;
 
 constexpr uint64_t kMetaLimit = uint64_t{64} << 20;
 constexpr size_t kSigned = 2 * kGradBins;  // counters of the signed axis
-constexpr const char* kSpecials[] = {"zero", "subnormal", "underflow", "overflow", "nan", "inf"};
-constexpr const char* kStats[] = {"l2", "max", "mean", "update_ratio"};
-constexpr size_t kSpecialCount = std::size(kSpecials), kStatCount = std::size(kStats);
+constexpr const char* kSpecialNames[] = {"zero", "subnormal", "underflow", "overflow", "nan", "inf"};
+constexpr const char* kStatNames[] = {"l2", "max", "mean", "update_ratio"};
+constexpr size_t kStats = std::size(kStatNames);
+static_assert(std::size(kSpecialNames) == kSpecials);
 constexpr int kMostLinearBins = 1 << 16;
 
 [[noreturn]] void bad(const std::filesystem::path& file, const std::string& what, const std::string& expected,
@@ -46,8 +47,8 @@ GradKind parse_kind(const std::filesystem::path& file, const std::string& name) 
   bad(file, "unknown kind of tensor", "weight, bias or activation", name);
 }
 
-GradTensor parse_tensor(const std::filesystem::path& file, const json& entry) {
-  GradTensor tensor;
+RecordedTensor parse_tensor(const std::filesystem::path& file, const json& entry) {
+  RecordedTensor tensor;
   tensor.name = value<std::string>(file, entry, "name");
   tensor.layer = value<std::string>(file, entry, "layer");
   tensor.kind = parse_kind(file, value<std::string>(file, entry, "kind"));
@@ -74,24 +75,24 @@ void check_bins(const std::filesystem::path& file, const json& meta) {
   if (!same) bad(file, "other bins than this program has", "two an octave from 2^-60 to 2^20", "");
 }
 
-GradMeta parse_meta(const std::filesystem::path& file, const json& meta) {
+RecordedMeta parse_meta(const std::filesystem::path& file, const json& meta) {
   if (!meta.is_object()) bad(file, "is no JSON object", "meta.json of cpm-train", "");
   const int format = value<int>(file, meta, "format");
   if (format != 1)
     bad(file, "unknown format", "1", std::to_string(format), "read it with the build that wrote it");
   check_bins(file, meta);
-  check_list(file, meta, "specials", kSpecials);
-  check_list(file, meta, "stats", kStats);
-  GradMeta result;
+  check_list(file, meta, "specials", kSpecialNames);
+  check_list(file, meta, "stats", kStatNames);
+  RecordedMeta result;
   result.run = value<std::string>(file, meta, "run");
   result.intermediate_supervision = value<bool>(file, meta, "intermediate_supervision");
-  result.by_epoch = value<std::string>(file, meta, "accumulate") == "epoch";
-  result.steps_per_epoch = value<double>(file, meta, "steps_per_epoch");
-  if (!(result.steps_per_epoch > 0)) {
-    bad(file, "steps_per_epoch", "above 0", fmt::format("{:g}", result.steps_per_epoch));
+  result.epochs = {value<double>(file, meta, "steps_per_epoch"),
+                   value<std::string>(file, meta, "accumulate") == "epoch"};
+  if (!(result.epochs.steps > 0)) {
+    bad(file, "steps_per_epoch", "above 0", fmt::format("{:g}", result.epochs.steps));
   }
   if (const json linear = value<json>(file, meta, "linear"); !linear.is_null()) {
-    const LinearBins bins{value<int>(file, linear, "bins"), value<double>(file, linear, "range")};
+    const SignedBins bins{value<int>(file, linear, "bins"), value<double>(file, linear, "range")};
     if (bins.bins < 1 || bins.bins > kMostLinearBins || !(bins.range > 0)) {
       bad(file, "linear bins", "1 to 65536 bins, a range above 0", linear.dump().substr(0, 80));
     }
@@ -116,23 +117,8 @@ std::vector<T> table(const engine::NpzFile& file, const std::string& name, size_
   return values;
 }
 
-GradCounts counts_of(const uint64_t* counts, const uint64_t* special) {
-  GradCounts result;
-  for (int b = 0; b < kGradBins; ++b) {
-    result.negative[b] = counts[kGradBins - 1 - b];
-    result.positive[b] = counts[kGradBins + b];
-  }
-  result.zero = special[0];
-  result.subnormal = special[1];
-  result.underflow = special[2];
-  result.overflow = special[3];
-  result.nan = special[4];
-  result.inf = special[5];
-  return result;
-}
-
 /// Every element is counted once a step, so the sum is a multiple of the tensor's size.
-void check_sum(const engine::NpzFile& file, const GradTensor& tensor, bool by_epoch, uint64_t sum) {
+void check_sum(const engine::NpzFile& file, const RecordedTensor& tensor, bool by_epoch, uint64_t sum) {
   uint64_t size = 1;
   for (const int64_t side : tensor.shape) size *= static_cast<uint64_t>(side);
   if (size == 0 || tensor.kind == GradKind::Activation) return;  // those depend on the batch
@@ -182,23 +168,25 @@ GradFolder GradFolder::open(const std::filesystem::path& run) {
   return folder;
 }
 
-void GradFolder::each_record(const GradTensor& tensor, const Visitor& visit) const {
+void GradFolder::each_record(const RecordedTensor& tensor, const Visitor& visit) const {
   size_t first = 0;
   for (const Part& part : parts_) {
     const engine::NpzFile file = engine::NpzFile::read(part.file);
     const size_t records = part.records;
     const auto counts = table<uint64_t>(file, tensor.name + "/counts", records, kSigned);
-    const auto special = table<uint64_t>(file, tensor.name + "/special", records, kSpecialCount);
-    const auto stats = table<double>(file, tensor.name + "/stats", records, kStatCount);
+    const auto special = table<uint64_t>(file, tensor.name + "/special", records, kSpecials);
+    const auto stats = table<double>(file, tensor.name + "/stats", records, kStats);
     const size_t columns = meta_.linear ? static_cast<size_t>(meta_.linear->bins) + 2 : 0;
     std::vector<uint64_t> linear;
     if (columns > 0) linear = table<uint64_t>(file, tensor.name + "/linear", records, columns);
     for (size_t r = 0; r < records; ++r) {
-      GradCounts record = counts_of(&counts[r * kSigned], &special[r * kSpecialCount]);
-      check_sum(file, tensor, meta_.by_epoch, record.elements());
+      HistCounts record;
+      std::copy_n(&counts[r * kSigned], kSigned, record.counts.begin());
+      std::copy_n(&special[r * kSpecials], kSpecials, record.special.begin());
+      check_sum(file, tensor, meta_.epochs.accumulated, record.elements());
       const auto row = linear.begin() + static_cast<std::ptrdiff_t>(r * columns);
       record.linear.assign(row, row + static_cast<std::ptrdiff_t>(columns));
-      const double* s = &stats[r * kStatCount];
+      const double* s = &stats[r * kStats];
       visit(first + r, record, {s[0], s[1], s[2], s[3]});
     }
     first += records;

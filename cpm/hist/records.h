@@ -17,7 +17,7 @@ enum class GradKind { Weight, Bias, Activation };
 /// "weight", "bias", "activation".
 const char* grad_kind_name(GradKind kind);
 
-struct GradTensor {
+struct RecordedTensor {
   std::string name, layer;
   GradKind kind = GradKind::Weight;
   int depth = 0;  // from 1, nearest the image
@@ -25,17 +25,24 @@ struct GradTensor {
   std::vector<int64_t> shape;
 };
 
-/// meta.json.
-struct GradMeta {
-  std::string run;
-  bool intermediate_supervision = true;
-  bool by_epoch = false;  // counts are accumulated over an epoch
-  double steps_per_epoch = 1;
-  std::optional<LinearBins> linear;
-  std::vector<GradTensor> tensors;  // by depth
+/// How steps are told to epochs. A record of a step belongs to the epoch that the step begins in or lies in;
+/// one that is accumulated over an epoch carries the step that reaches its end, which need not be the last in
+/// whole.
+struct Epochs {
+  double steps = 1;          // in each, may be fractional
+  bool accumulated = false;  // a record is an epoch
 };
 
-struct GradStats {
+/// meta.json.
+struct RecordedMeta {
+  std::string run;
+  bool intermediate_supervision = true;
+  Epochs epochs;
+  std::optional<SignedBins> linear;
+  std::vector<RecordedTensor> tensors;  // by depth
+};
+
+struct RecordedStats {
   double l2 = 0, max = 0, mean = 0, update_ratio = 0;
 };
 
@@ -46,13 +53,13 @@ class GradFolder {
   static GradFolder open(const std::filesystem::path& run);
 
   const std::filesystem::path& path() const { return path_; }
-  const GradMeta& meta() const { return meta_; }
+  const RecordedMeta& meta() const { return meta_; }
   /// The step of each record, ascending.
   const std::vector<int64_t>& steps() const { return steps_; }
 
-  using Visitor = std::function<void(size_t record, const GradCounts& counts, const GradStats& stats)>;
+  using Visitor = std::function<void(size_t record, const HistCounts& counts, const RecordedStats& stats)>;
   /// Every record of a tensor of meta(), in order of steps. BadData names the file and what is wrong with it.
-  void each_record(const GradTensor& tensor, const Visitor& visit) const;
+  void each_record(const RecordedTensor& tensor, const Visitor& visit) const;
 
  private:
   struct Part {
@@ -61,7 +68,7 @@ class GradFolder {
   };
 
   std::filesystem::path path_;
-  GradMeta meta_;
+  RecordedMeta meta_;
   std::vector<Part> parts_;
   std::vector<int64_t> steps_;
 };

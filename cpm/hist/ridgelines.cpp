@@ -33,7 +33,7 @@ std::vector<size_t> shown_slices(const HistView& view, double width) {
 }
 
 /// Shares of the elements an octave, bin by bin.
-std::array<double, kGradBins> densities(const GradCounts& counts) {
+std::array<double, kGradBins> densities(const HistCounts& counts) {
   auto shares = magnitude_shares(counts);
   for (int b = 0; b < kGradBins; ++b)
     shares[b] /= std::log2(kernels::log_bin_edge(b + 1) / kernels::log_bin_edge(b));
@@ -45,7 +45,7 @@ double highest_density(const HistView& view) {
   std::vector<double> peaks;
   for (const HistRun& run : view.runs) {
     for (const HistTensor& tensor : run.tensors) {
-      for (const GradCounts& slice : tensor.slices) {
+      for (const HistCounts& slice : tensor.slices) {
         const auto heights = densities(slice);
         peaks.push_back(*std::max_element(heights.begin(), heights.end()));
       }
@@ -75,7 +75,7 @@ struct Panel {
 };
 
 /// The outline of a ridge on its base line, from the panel's left to its right edge.
-std::vector<Point> ridge(const GradCounts& counts, const Panel& panel, double base, double rise_of_density,
+std::vector<Point> ridge(const HistCounts& counts, const Panel& panel, double base, double rise_of_density,
                          double most) {
   const auto heights = densities(counts);
   std::vector<Point> points;
@@ -121,7 +121,7 @@ void draw_panel(const HistView& view, Canvas* canvas, const Panel& panel, size_t
     const double base = top + kTitle + kHeadroom * rise + static_cast<double>(row) * pitch;
     canvas->line(panel.left, base, panel.right, base, {Tone::Line});
     for (size_t r = 0; r < view.runs.size(); ++r) {
-      const GradCounts& counts = view.runs[r].tensors[row].slices[slice];
+      const HistCounts& counts = view.runs[r].tensors[row].slices[slice];
       draw_ridge(canvas, ridge(counts, panel, base, rise / peak, kHeadroom * rise), base, run_tone(r));
       const double zeros = zero_share(counts) * (pitch - 3);
       const double each = kBar / static_cast<double>(view.runs.size());

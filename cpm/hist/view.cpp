@@ -25,15 +25,15 @@ constexpr double kLowest = 0.02, kHighest = 0.999;  // quantiles that the axis o
                        {.where = where.string(), .what = what, .expected = expected, .got = got});
 }
 
-bool chosen(const HistOptions& options, const GradTensor& tensor) {
+bool chosen(const HistOptions& options, const RecordedTensor& tensor) {
   const char* glob = options.tensors.c_str();
   return tensor.kind == options.kind &&
          (fnmatch(glob, tensor.name.c_str(), 0) == 0 || fnmatch(glob, tensor.layer.c_str(), 0) == 0);
 }
 
-std::vector<GradTensor> chosen_tensors(const GradFolder& folder, const HistOptions& options) {
-  std::vector<GradTensor> tensors;
-  for (const GradTensor& tensor : folder.meta().tensors) {
+std::vector<RecordedTensor> chosen_tensors(const GradFolder& folder, const HistOptions& options) {
+  std::vector<RecordedTensor> tensors;
+  for (const RecordedTensor& tensor : folder.meta().tensors) {
     if (chosen(options, tensor)) tensors.push_back(tensor);
   }
   if (tensors.empty()) {
@@ -42,17 +42,18 @@ std::vector<GradTensor> chosen_tensors(const GradFolder& folder, const HistOptio
         fmt::format("{} tensors of other kinds and names", folder.meta().tensors.size()));
   }
   std::stable_sort(tensors.begin(), tensors.end(),
-                   [](const GradTensor& a, const GradTensor& b) { return a.depth < b.depth; });
+                   [](const RecordedTensor& a, const RecordedTensor& b) { return a.depth < b.depth; });
   return tensors;
 }
 
 /// Of `tensors` those that `other` has too; names of the rest go to left_out.
-std::vector<GradTensor> common(const std::vector<GradTensor>& tensors, const std::vector<GradTensor>& other,
-                               const std::string& label, std::vector<std::string>* left_out) {
+std::vector<RecordedTensor> common(const std::vector<RecordedTensor>& tensors,
+                                   const std::vector<RecordedTensor>& other, const std::string& label,
+                                   std::vector<std::string>* left_out) {
   std::set<std::string> names;
-  for (const GradTensor& tensor : other) names.insert(tensor.name);
-  std::vector<GradTensor> both;
-  for (const GradTensor& tensor : tensors) {
+  for (const RecordedTensor& tensor : other) names.insert(tensor.name);
+  std::vector<RecordedTensor> both;
+  for (const RecordedTensor& tensor : tensors) {
     if (names.count(tensor.name) > 0) {
       both.push_back(tensor);
     } else {
@@ -70,9 +71,9 @@ bool has_record(const HistRun& run, const StepSpan& span) {
 std::vector<int64_t> first_epochs(const std::vector<HistRun>& runs) {
   std::vector<int64_t> epochs;
   for (const int64_t step : runs[0].steps) {
-    const int64_t epoch = epoch_of(step, runs[0].meta.steps_per_epoch);
+    const int64_t epoch = epoch_of(step, runs[0].meta.epochs);
     const bool everywhere = std::all_of(runs.begin(), runs.end(), [&](const HistRun& run) {
-      return has_record(run, epoch_steps(epoch, run.meta.steps_per_epoch));
+      return has_record(run, epoch_steps(epoch, run.meta.epochs));
     });
     if (everywhere && (epochs.empty() || epochs.back() != epoch)) epochs.push_back(epoch);
     if (epochs.size() == kRows) break;
@@ -94,30 +95,30 @@ void choose_rows(HistView* view) {
   for (const int64_t epoch : epochs) {
     view->row_names.push_back(fmt::format("epoch {}", epoch));
     for (HistRun& run : view->runs) {
-      run.rows.push_back(epoch_steps(epoch, run.meta.steps_per_epoch));
+      run.rows.push_back(epoch_steps(epoch, run.meta.epochs));
       if (!has_record(run, run.rows.back())) {
         bad(run.path, fmt::format("has no record of epoch {}", epoch),
-            fmt::format("epochs {} to {}", epoch_of(run.steps.front(), run.meta.steps_per_epoch),
-                        epoch_of(run.steps.back(), run.meta.steps_per_epoch)),
+            fmt::format("epochs {} to {}", epoch_of(run.steps.front(), run.meta.epochs),
+                        epoch_of(run.steps.back(), run.meta.epochs)),
             "");
       }
     }
   }
 }
 
-RecordSummary summary(const GradCounts& counts, const GradStats& stats) {
+RecordSummary summary(const HistCounts& counts, const RecordedStats& stats) {
   RecordSummary result;
   for (size_t q = 0; q < std::size(kQuantiles); ++q) {
     result.quantiles[q] = magnitude_quantile(counts, kQuantiles[q]);
   }
   result.zero_share = zero_share(counts);
-  result.non_finite = counts.nan + counts.inf;
+  result.non_finite = counts.of(Special::Nan) + counts.of(Special::Inf);
   result.stats = stats;
   return result;
 }
 
-void add_to_spans(const std::vector<StepSpan>& spans, int64_t step, const GradCounts& counts,
-                  std::vector<GradCounts>* sums) {
+void add_to_spans(const std::vector<StepSpan>& spans, int64_t step, const HistCounts& counts,
+                  std::vector<HistCounts>* sums) {
   sums->resize(spans.size());
   for (size_t i = 0; i < spans.size(); ++i) {
     if (spans[i].holds(step)) (*sums)[i] += counts;
@@ -125,11 +126,11 @@ void add_to_spans(const std::vector<StepSpan>& spans, int64_t step, const GradCo
 }
 
 HistTensor read_tensor(const GradFolder& folder, const HistView& view, const HistRun& run,
-                       const GradTensor& tensor) {
+                       const RecordedTensor& tensor) {
   HistTensor result{.tensor = tensor};
   result.records.resize(run.steps.size());
-  std::vector<GradCounts> columns;
-  folder.each_record(tensor, [&](size_t record, const GradCounts& counts, const GradStats& stats) {
+  std::vector<HistCounts> columns;
+  folder.each_record(tensor, [&](size_t record, const HistCounts& counts, const RecordedStats& stats) {
     const int64_t step = run.steps[record];
     result.records[record] = summary(counts, stats);
     result.all += counts;
@@ -138,7 +139,7 @@ HistTensor read_tensor(const GradFolder& folder, const HistView& view, const His
     add_to_spans(view.columns, step, counts, &columns);
   });
   double before = std::numeric_limits<double>::quiet_NaN();
-  for (const GradCounts& column : columns) {
+  for (const HistCounts& column : columns) {
     if (column.elements() > 0) before = magnitude_quantile(column, 0.5);
     result.medians.push_back(before);
   }
@@ -177,7 +178,7 @@ void choose_signed_axis(HistView* view) {
     for (const size_t i : block) {
       double widest = 0;
       for (const HistRun& run : view->runs) {
-        for (const GradCounts& row : run.tensors[i].rows) {
+        for (const HistCounts& row : run.tensors[i].rows) {
           const double width = magnitude_quantile(row, 0.95);
           if (width > widest) widest = width;
         }
@@ -189,7 +190,7 @@ void choose_signed_axis(HistView* view) {
   view->signed_axis = {kGridBins, view->options.range.value_or(round_up(widths[widths.size() / 2]))};
 }
 
-std::string supervision(const GradMeta& meta) {
+std::string supervision(const RecordedMeta& meta) {
   return meta.intermediate_supervision ? "with intermediate supervision" : "without intermediate supervision";
 }
 
@@ -212,7 +213,7 @@ HistView gather(const std::vector<std::filesystem::path>& runs, const HistOption
   CPM_CHECK(runs.size() == 1 || runs.size() == 2, "{} runs", runs.size());
   HistView view{.options = options};
   std::vector<GradFolder> folders;
-  std::vector<std::vector<GradTensor>> tensors;
+  std::vector<std::vector<RecordedTensor>> tensors;
   view.steps = {std::numeric_limits<int64_t>::max(), 0};
   size_t records = kColumns;
   for (const std::filesystem::path& path : runs) {
@@ -229,10 +230,10 @@ HistView gather(const std::vector<std::filesystem::path>& runs, const HistOption
     tensors[1] = common(tensors[1], tensors[0], view.runs[1].label, &view.left_out);
     tensors[0] = both;
     if (both.empty()) bad(runs[1], "has no tensor in common with the other run", "runs of like networks", "");
-    std::sort(tensors[1].begin(), tensors[1].end(), [&](const GradTensor& a, const GradTensor& b) {
-      const auto place = [&](const GradTensor& tensor) {
+    std::sort(tensors[1].begin(), tensors[1].end(), [&](const RecordedTensor& a, const RecordedTensor& b) {
+      const auto place = [&](const RecordedTensor& tensor) {
         return std::find_if(both.begin(), both.end(),
-                            [&](const GradTensor& t) { return t.name == tensor.name; });
+                            [&](const RecordedTensor& t) { return t.name == tensor.name; });
       };
       return place(a) < place(b);
     });
@@ -242,7 +243,7 @@ HistView gather(const std::vector<std::filesystem::path>& runs, const HistOption
   view.blocks = grid_blocks(tensors[0]);
   choose_rows(&view);
   for (size_t r = 0; r < runs.size(); ++r) {
-    for (const GradTensor& tensor : tensors[r]) {
+    for (const RecordedTensor& tensor : tensors[r]) {
       view.runs[r].tensors.push_back(read_tensor(folders[r], view, view.runs[r], tensor));
     }
   }
@@ -252,7 +253,7 @@ HistView gather(const std::vector<std::filesystem::path>& runs, const HistOption
 }
 
 std::vector<double> grid_shares(const HistView& view, const HistTensor& tensor, size_t row) {
-  const GradCounts& counts = tensor.rows.at(row);
+  const HistCounts& counts = tensor.rows.at(row);
   if (view.recorded_linear && !counts.linear.empty()) return recorded_signed_shares(counts);
   return signed_shares(counts, view.signed_axis);
 }

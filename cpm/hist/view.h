@@ -26,22 +26,22 @@ struct RecordSummary {
   double quantiles[std::size(kQuantiles)] = {};  // kQuantiles
   double zero_share = 0;
   uint64_t non_finite = 0;
-  GradStats stats;
+  RecordedStats stats;
 };
 
 struct HistTensor {
-  GradTensor tensor;
+  RecordedTensor tensor;
   std::vector<RecordSummary> records;  // HistRun::steps
-  GradCounts all;                      // sums of the records in the run,
-  std::vector<GradCounts> slices;      // in each of HistView::slices,
-  std::vector<GradCounts> rows;        // and in each of HistRun::rows
+  HistCounts all;                      // sums of the records in the run,
+  std::vector<HistCounts> slices;      // in each of HistView::slices,
+  std::vector<HistCounts> rows;        // and in each of HistRun::rows
   std::vector<double> medians;  // of HistView::columns; where no record lies, that of the column before
 };
 
 struct HistRun {
   std::string label;  // what tells the runs apart
   std::filesystem::path path;
-  GradMeta meta;
+  RecordedMeta meta;
   std::vector<int64_t> steps;
   std::vector<StepSpan> rows;       // of the grid
   std::vector<HistTensor> tensors;  // the same, in the same order, in every run
@@ -56,7 +56,7 @@ struct HistView {
   std::vector<std::string> row_names;       // "epoch 1", "steps 1-40"
   std::vector<std::vector<size_t>> blocks;  // of the grid, into HistRun::tensors
   LogRange magnitudes, medians;  // axis of the ridgelines, colours of the map: fixed in all the data
-  LinearBins signed_axis;        // of the grid
+  SignedBins signed_axis;        // of the grid
   bool recorded_linear = false;  // the grid shows recorded linear bins, not spread logarithmic ones
 };
 

@@ -89,13 +89,17 @@ def write_grads(run, name="run", stages=3, every=5, steps=60, steps_per_epoch=20
 
 
 def quantile(counts, specials, p):
-    """|g| at rank p n of the n finite elements that are not zero, inside its bin on the log axis; None for n = 0."""
-    bins = [(2.0 ** -149, 2.0 ** -126, specials[1]), (2.0 ** -126, EDGES[0], specials[2])]
-    bins += [(EDGES[b], EDGES[b + 1], counts[BINS - 1 - b] + counts[BINS + b]) for b in range(BINS)]
-    bins.append((EDGES[BINS], 2.0 ** 128, specials[3]))
-    rank, below = p * sum(count for _, _, count in bins), 0
-    for low, high, count in bins:
-        if count and below + count >= rank:
-            return low * (high / low) ** ((rank - below) / count)
+    """|g| at rank p n of the n finite elements that are not zero: inside its bin on the log axis, outside the bins at their
+    ends; None for n = 0."""
+    small, large = specials[1] + specials[2], specials[3]
+    rank, below = p * (sum(counts) + small + large), small
+    if rank == 0:
+        return None
+    if rank <= below:
+        return EDGES[0]
+    for b in range(BINS):
+        count = counts[BINS - 1 - b] + counts[BINS + b]
+        if rank <= below + count:
+            return EDGES[b] * (EDGES[b + 1] / EDGES[b]) ** ((rank - below) / count)
         below += count
-    return None
+    return EDGES[BINS]
