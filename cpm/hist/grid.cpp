@@ -93,7 +93,7 @@ void draw_panel(const HistView& view, Canvas* canvas, const Panel& panel, size_t
     draw_steps(canvas, panel, shares, run_tone(r));
     const double outside = 1 - std::accumulate(shares.begin(), shares.end(), 0.0);
     if (outside > kWorthSaying) {
-      canvas->text(panel.x + panel.width - 2, note, fmt::format("{:.0f} % beyond", 100 * outside),
+      canvas->text(panel.x + panel.width - 2, note, fmt::format("{:.0f} % out", 100 * outside),
                    {.tone = run_tone(r), .anchor = Anchor::End, .size = 9});
       note += 11;
     }

@@ -59,20 +59,25 @@ std::string picture_card(const HistView& view, const Picture& picture) {
               sized_pictures([&](const PictureSize& size) { return themed_svg(view, picture, size.width); }));
 }
 
-/// What is drawn, in words: "gradients of the weights".
+/// What the gradients are of: "22 layers’ weights".
 std::string things(const HistView& view) {
   switch (view.options.kind) {
     case GradKind::Bias:
       return "biases";
     case GradKind::Activation:
-      return "layers’ outputs";
+      return "outputs";
     default:
       return "weights";
   }
 }
 
+/// Two digits, with commas: 8.6, 170, 93,000.
 std::string times(double factor) {
-  return factor < 10 ? fmt::format("{:.1f}", factor) : short_number(std::round(factor));
+  if (factor < 10) return fmt::format("{:.1f}", factor);
+  const double unit = std::pow(10.0, std::floor(std::log10(factor)) - 1);
+  std::string text = fmt::format("{:.0f}", std::round(factor / unit) * unit);
+  for (size_t at = text.size(); at > 3;) text.insert(at -= 3, ",");
+  return text;
 }
 
 /// How the layer nearest the image compares with the last: "12 times smaller than"; empty where one has no
@@ -119,12 +124,16 @@ std::string supervision(const RecordedMeta& meta) {
 std::vector<std::pair<std::string, std::string>> facts(const HistView& view) {
   std::vector<std::pair<std::string, std::string>> list;
   for (const HistRun& run : view.runs) {
-    const std::string who = view.runs.size() == 2 ? run.meta.run + ": " : "";
-    list.push_back({who + "loss on", supervision(run.meta)});
-    list.push_back({who + "records, steps",
-                    fmt::format("{}, {}–{}", run.steps.size(), run.steps.front(), run.steps.back())});
+    const std::string records =
+        fmt::format("{} records, steps {}–{}", run.steps.size(), run.steps.front(), run.steps.back());
+    if (view.runs.size() == 1) {
+      list.push_back({"recorded", records});
+      list.push_back({"loss on", supervision(run.meta)});
+    } else {
+      list.push_back({run.label, run.label == run.meta.run ? records : run.meta.run + ": " + records});
+    }
   }
-  list.push_back({"gradients of", fmt::format("{} {}", view.runs[0].tensors.size(), things(view))});
+  list.push_back({"gradients of", fmt::format("{} layers’ {}", view.runs[0].tensors.size(), things(view))});
   return list;
 }
 
@@ -180,7 +189,8 @@ std::string grid_section(const HistView& view) {
       fmt::format("As in “Convolutional Pose Machines”, figure 5: of the first, middle and last stage the "
                   "first, third and last layer on the way from the image through the belief maps; rows are "
                   "epochs. Across: the gradient, linear, from −{0} to {0}. Up: the share of the elements "
-                  "in a bin, on a square-root scale so that a peak at zero leaves the rest visible. {1}{2}",
+                  "in a bin, on a square-root scale so that a peak at zero leaves the rest visible; “out” is "
+                  "the share beyond the axis. {1}{2}",
                   range_text(view), bins, rows),
       picture_card(view, kGrid));
 }

@@ -66,11 +66,7 @@ void draw_color_bar(const HistView& view, Canvas* canvas, double y) {
   }
   canvas->text(left - 8, y + 10, "median |g|", {.tone = Tone::Ink, .anchor = Anchor::End, .size = kSmall});
   canvas->cells(left, y, width, 12, ramp);
-  for (const int tick : power_ticks(view.medians, static_cast<int>(width / 40))) {
-    const double t = (tick - view.medians.low) / (view.medians.high - view.medians.low);
-    const Anchor anchor = t < 0.05 ? Anchor::Start : t > 0.95 ? Anchor::End : Anchor::Middle;
-    canvas->text(left + t * width, y + 25, power_of_ten(tick), {.anchor = anchor, .size = kSmall});
-  }
+  draw_powers(canvas, view.medians, left, left + width, y + 25);
 }
 
 void draw_steps(const HistView& view, Canvas* canvas, const Box& box) {
@@ -110,10 +106,9 @@ void draw_band(Canvas* canvas, const HistCounts& counts, Tone tone, const LogRan
 /// Per row: one run's first (grey) and last steps, or the last steps of both runs.
 void draw_profile(const HistView& view, Canvas* canvas, const Box& box) {
   const LogRange& range = view.magnitudes;
-  for (const int tick : power_ticks(range, static_cast<int>(box.width / 42))) {
+  for (const int tick : draw_powers(canvas, range, box.x, box.x + box.width, box.y + box.height + 17)) {
     const double x = box.x + (tick - range.low) / (range.high - range.low) * box.width;
     canvas->line(x, box.y, x, box.y + box.height + 4, {Tone::Line});
-    canvas->text(x, box.y + box.height + 17, power_of_ten(tick), {.anchor = Anchor::Middle, .size = kSmall});
   }
   const double pitch = row_pitch(view), half = (pitch - 4) / 2;
   for (size_t row = 0; row < view.runs[0].tensors.size(); ++row) {

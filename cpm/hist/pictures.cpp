@@ -9,6 +9,7 @@ namespace cpm {
 namespace {
 
 constexpr double kLegendLine = 18;
+constexpr double kPowerRoom = 47;  // for a power of ten
 
 }  // namespace
 
@@ -47,11 +48,18 @@ std::string range_text(const HistView& view) {
   return ChartAxis{}.label(view.signed_axis.range);
 }
 
-std::vector<int> power_ticks(const LogRange& range, int count) {
-  const int stride = std::max(1, static_cast<int>(std::ceil((range.high - range.low) / std::max(1, count))));
+std::vector<int> draw_powers(Canvas* canvas, const LogRange& range, double left, double right, double y) {
+  const double decades = range.high - range.low;
+  const int stride = std::max(1, static_cast<int>(std::ceil(decades * kPowerRoom / (right - left))));
   std::vector<int> ticks;
   for (int e = static_cast<int>(std::ceil(range.low)); e <= range.high; ++e) {
-    if (e % stride == 0) ticks.push_back(e);
+    if (e % stride != 0) continue;
+    const double x = left + (e - range.low) / decades * (right - left);
+    const Anchor anchor = x - left < kPowerRoom / 3    ? Anchor::Start
+                          : right - x < kPowerRoom / 3 ? Anchor::End
+                                                       : Anchor::Middle;
+    canvas->text(x, y, power_of_ten(e), {.anchor = anchor, .size = kSmall});
+    ticks.push_back(e);
   }
   return ticks;
 }

@@ -31,8 +31,9 @@ Tone run_tone(size_t run);
 double draw_legend(const HistView& view, Canvas* canvas, double width);
 /// Width of the widest layer name in small text, with a gap.
 double names_width(const HistView& view);
-/// Powers of ten within, about `count` of them.
-std::vector<int> power_ticks(const LogRange& range, int count);
+/// Names powers of ten along an axis from `left` to `right`, baseline `y`, as many as there is room for;
+/// returns them. Names at the ends stay within the axis.
+std::vector<int> draw_powers(Canvas* canvas, const LogRange& range, double left, double right, double y);
 /// The end of the signed axis: "0.005", "5·10⁻⁴".
 std::string range_text(const HistView& view);
 /// The layers' names down from y, at the right edge x, a row of `pitch` each.

@@ -110,9 +110,8 @@ void draw_panel(const HistView& view, Canvas* canvas, const Panel& panel, size_t
   const double pitch = row_pitch(view), rise = kRise * pitch;
   const size_t rows = view.runs[0].tensors.size();
   const double bottom = top + kTitle + kHeadroom * rise + static_cast<double>(rows - 1) * pitch;
-  for (const int tick : power_ticks(panel.range, static_cast<int>((panel.right - panel.left) / 34))) {
+  for (const int tick : draw_powers(canvas, panel.range, panel.left, panel.right, bottom + 18)) {
     canvas->line(panel.x(tick), top + kTitle, panel.x(tick), bottom + 4, {Tone::Line});
-    canvas->text(panel.x(tick), bottom + 18, power_of_ten(tick), {.anchor = Anchor::Middle, .size = kSmall});
   }
   canvas->text(panel.left, top + 11,
                fmt::format("steps {}–{}", view.slices[slice].first, view.slices[slice].last),
