@@ -54,9 +54,11 @@ void draw_titled(const HistView& view, const Picture& picture, Canvas* canvas) {
   picture.draw(view, canvas);
 }
 
+/// "whole": on paper the widest picture, made smaller, since the others are higher than a page.
 std::string picture_card(const HistView& view, const Picture& picture) {
-  return card("",
-              sized_pictures([&](const PictureSize& size) { return themed_svg(view, picture, size.width); }));
+  return card("", "<div class=\"whole\">" + sized_pictures([&](const PictureSize& size) {
+                    return themed_svg(view, picture, size.width);
+                  }) + "</div>\n");
 }
 
 /// What the gradients are of: "22 layers’ weights".

@@ -94,6 +94,8 @@ constexpr const char* kPrint = R"css(
 body{font-size:11pt}main{max-width:none;padding:0}
 .card,.facts div,figure,tr{break-inside:avoid}h2,h3,.note,.keys{break-after:avoid}
 pre{white-space:pre-wrap;overflow-wrap:anywhere}
+.whole .wide{display:block}.whole .medium,.whole .narrow{display:none}
+p{break-inside:avoid}
 )css";
 
 }  // namespace
