@@ -5,6 +5,8 @@
 #include "kernels/reduce/cpu.h"
 
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -66,15 +68,34 @@ SegmentStats span_stats(int64_t count, const T* x) {
   return stats;
 }
 
+/// Counts by sign, exponent and top bit of the mantissa, which are a number's highest bits. Neighbours often
+/// fall into one bin, so four tables take turns: a counter's next addition would wait for its last one.
 template <class T>
 void count_magnitudes(int64_t count, const T* x, LogHistogram& histogram) {
   using Format = FloatFormat<T>;
-  for (int64_t i = 0; i < count; ++i) {
-    const auto bits = std::bit_cast<typename Format::Bits>(x[i]);
+  constexpr int kShift = Format::kMantissa - 1;
+  constexpr size_t kRows = size_t{1} << (8 * sizeof(T) - kShift), kTables = 4;
+  std::array<std::vector<uint32_t>, kTables> tables;
+  for (std::vector<uint32_t>& table : tables) table.resize(kRows);
+  const auto row = [&](int64_t i) {
+    return static_cast<size_t>(std::bit_cast<typename Format::Bits>(x[i]) >> kShift);
+  };
+  uint32_t* const first[kTables] = {tables[0].data(), tables[1].data(), tables[2].data(), tables[3].data()};
+  int64_t i = 0;
+  for (; i + 4 <= count; i += 4) {
+    ++first[0][row(i)];
+    ++first[1][row(i + 1)];
+    ++first[2][row(i + 2)];
+    ++first[3][row(i + 3)];
+  }
+  for (; i < count; ++i) ++first[0][row(i)];
+  for (size_t r = 0; r < kRows; ++r) {
+    const auto bits = static_cast<typename Format::Bits>(static_cast<typename Format::Bits>(r) << kShift);
     const auto magnitude = bits & Format::kMagnitude;
-    if (magnitude >= Format::kSmallestNormal && magnitude < Format::kInfinity) {
-      ++*counter_of<T>(histogram, bits);
-    }
+    // Each row holds numbers of one kind; SegmentStats has zeros and subnormals, infinities and NaN.
+    if (magnitude < Format::kSmallestNormal || magnitude >= Format::kInfinity) continue;
+    const uint32_t sum = tables[0][r] + tables[1][r] + tables[2][r] + tables[3][r];
+    if (sum > 0) *counter_of<T>(histogram, bits) += sum;
   }
 }
 
@@ -123,6 +144,7 @@ void reduce_segments(const Exec& exec, const SegmentedArray& array, const T* x, 
                  [&](int64_t index, const Segment&, int64_t from, int64_t to) {
                    const auto place = static_cast<size_t>(begin / kSpan + index);
                    parts[place] = span_stats(to - from, x + from);
+                   // The span is in the cache by now.
                    if (histograms != nullptr) count_magnitudes(to - from, x + from, part_histograms[place]);
                  });
   });
@@ -140,6 +162,29 @@ void reduce_stats(const Exec& exec, int64_t count, const T* x, ArrayStats* stats
   *stats = {all.sum_squares, all.max_abs, all.nan + all.inf};
 }
 
+template <class T>
+void reduce_linear(const Exec& exec, const SegmentedArray& array, const T* x, const LinearBins& bins,
+                   uint32_t* counts) {
+  const int64_t counters = bins.counters();
+  parallel_spans(exec, array.elements, [&](int64_t begin, int64_t end) {
+    std::vector<uint32_t> own(static_cast<size_t>(counters));
+    const int64_t first = first_segment(array.segments, array.count, begin);
+    for_segments(array.segments, array.count, first, {begin, end - begin},
+                 [&](int64_t index, const Segment&, int64_t from, int64_t to) {
+                   std::fill(own.begin(), own.end(), 0U);
+                   for (int64_t i = from; i < to; ++i) {
+                     const int counter = bins.counter_of(static_cast<double>(x[i]));
+                     if (counter >= 0) ++own[static_cast<size_t>(counter)];
+                   }
+                   for (int64_t k = 0; k < counters; ++k) {
+                     const uint32_t count = own[static_cast<size_t>(k)];
+                     std::atomic_ref<uint32_t> total(counts[index * counters + k]);
+                     if (count > 0) total.fetch_add(count, std::memory_order_relaxed);
+                   }
+                 });
+  });
+}
+
 size_t reduce_workspace(int64_t, int64_t, bool) {
   return 0;
 }
@@ -149,5 +194,7 @@ template void reduce_stats(const Exec&, int64_t, const double*, ArrayStats*);
 template void reduce_segments(const Exec&, const SegmentedArray&, const float*, SegmentStats*, LogHistogram*);
 template void reduce_segments(const Exec&, const SegmentedArray&, const double*, SegmentStats*,
                               LogHistogram*);
+template void reduce_linear(const Exec&, const SegmentedArray&, const float*, const LinearBins&, uint32_t*);
+template void reduce_linear(const Exec&, const SegmentedArray&, const double*, const LinearBins&, uint32_t*);
 
 }  // namespace kernels::cpu

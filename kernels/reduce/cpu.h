@@ -12,6 +12,10 @@ template <class T>
 void reduce_segments(const Exec& exec, const SegmentedArray& array, const T* x, SegmentStats* stats,
                      LogHistogram* histograms);
 
+template <class T>
+void reduce_linear(const Exec& exec, const SegmentedArray& array, const T* x, const LinearBins& bins,
+                   uint32_t* counts);
+
 size_t reduce_workspace(int64_t elements, int64_t segments, bool histograms);
 
 }  // namespace kernels::cpu

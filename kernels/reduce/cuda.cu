@@ -173,6 +173,32 @@ __global__ void __launch_bounds__(kThreads)
   if (threadIdx.x == 0) *stats = {total.sum_squares, total.max_abs, total.nan + total.inf};
 }
 
+/// Adds to counts [array.count, bins.counters()]: a block counts each segment's share of its chunk in shared
+/// memory, then adds that with integer atomics, whose order does not show.
+__global__ void __launch_bounds__(kThreads)
+    count_linear(SegmentedArray array, const float* x, LinearBins bins, uint32_t* counts) {
+  __shared__ int64_t first;
+  __shared__ uint32_t own[LinearBins::kMostBins + 2];
+  const int64_t begin = blockIdx.x * kChunk, rest = array.elements - begin;
+  const auto counters = static_cast<int>(bins.counters());
+  if (threadIdx.x == 0) first = first_segment(array.segments, array.count, begin);
+  __syncthreads();
+  const auto body = [&](int64_t index, const Segment&, int64_t from, int64_t to) {
+    for (int i = threadIdx.x; i < counters; i += kThreads) own[i] = 0;
+    __syncthreads();
+    for (int64_t i = from + threadIdx.x; i < to; i += kThreads) {
+      const int counter = bins.counter_of(x[i]);
+      if (counter >= 0) atomicAdd(own + counter, 1U);
+    }
+    __syncthreads();
+    for (int i = threadIdx.x; i < counters; i += kThreads) {
+      if (own[i] > 0) atomicAdd(counts + index * counters + i, own[i]);
+    }
+    __syncthreads();
+  };
+  for_segments(array.segments, array.count, first, {begin, rest < kChunk ? rest : kChunk}, body);
+}
+
 int64_t places(int64_t elements, int64_t segments) {
   return (elements + kChunk - 1) / kChunk + segments;
 }
@@ -207,6 +233,15 @@ void segments(const Exec& exec, const SegmentedArray& array, const float* x, Seg
                kThreads, 0, join_segments, array.segments, parts.stats, parts.histograms, stats, histograms);
 }
 
+void linear(const Exec& exec, const SegmentedArray& array, const float* x, const LinearBins& bins,
+            uint32_t* counts) {
+  if (array.count == 0 || array.elements == 0) return;
+  const cuda::Site site{"count_linear", {{"elements", array.elements}, {"segments", array.count}}};
+  cuda::require(bins.bins >= 2 && bins.bins <= LinearBins::kMostBins, "2 to 1022 bins", site);
+  cuda::launch(exec, site, cuda::blocks_for(array.elements, kChunk), kThreads, 0, count_linear, array, x,
+               bins, counts);
+}
+
 void stats(const Exec& exec, int64_t count, const float* x, ArrayStats* stats) {
   const Parts parts(exec, {count, nullptr, 1}, x, false);
   cuda::launch(exec, {"join_array", {{"elements", count}}}, 1, kThreads, 0, join_array, count, parts.stats,
@@ -216,7 +251,7 @@ void stats(const Exec& exec, int64_t count, const float* x, ArrayStats* stats) {
 }  // namespace
 
 const ReduceKernels<float>* cuda_reduce_kernels() {
-  static constexpr ReduceKernels<float> kKernels(stats, segments, workspace);
+  static constexpr ReduceKernels<float> kKernels(stats, segments, linear, workspace);
   return &kKernels;
 }
 

@@ -38,6 +38,27 @@ struct LogHistogram {
 /// Lower edge of bin b; of kBins: the upper edge of the last.
 double log_bin_edge(int bin);
 
+/// `bins` equal bins over [-range, range), an even number so that an edge lies at 0: the axis of the CPM
+/// paper's figure. Counter 0 has what lies below, counter bins + 1 what lies from range on, infinities too;
+/// NaN is in none.
+struct LinearBins {
+  static constexpr int kMostBins = 1022;
+
+  int bins = 0;
+  double range = 0;
+
+  CPM_HOST_DEVICE int64_t counters() const { return bins + 2; }
+  /// 1 + bins / 2 + floor(x * (bins / (2 range))), in double, within the limits; -1 for NaN.
+  CPM_HOST_DEVICE int counter_of(double x) const {
+    const double place = x * (bins / (2 * range)), half = bins / 2;
+    if (place < -half) return 0;
+    if (place >= half) return bins + 1;
+    if (place != place) return -1;
+    const auto whole = static_cast<int>(place);  // towards zero
+    return 1 + bins / 2 + (place < whole ? whole - 1 : whole);
+  }
+};
+
 /// Segments, ascending and disjoint, of a flat array of `elements`; the table lies in memory of the backend.
 struct SegmentedArray {
   int64_t elements = 0;
@@ -52,14 +73,19 @@ struct ReduceKernels {
   /// x [elements]; stats [count], histograms [count] or null, in memory of the backend.
   using Segments = void (*)(const Exec&, const SegmentedArray&, const T* x, SegmentStats* stats,
                             LogHistogram* histograms);
+  /// Adds to counts [count, bins.counters()], in memory of the backend.
+  using Linear = void (*)(const Exec&, const SegmentedArray&, const T* x, const LinearBins& bins,
+                          uint32_t* counts);
   /// Bytes of exec.workspace that `segments` needs; `stats` needs those of one segment without histogram.
   using Workspace = size_t (*)(int64_t elements, int64_t segments, bool histograms);
 
   Stats stats;
   Segments segments;
+  Linear linear;
   Workspace workspace;
 
-  constexpr ReduceKernels(Stats s, Segments g, Workspace w) : stats(s), segments(g), workspace(w) {}
+  constexpr ReduceKernels(Stats s, Segments g, Linear l, Workspace w)
+      : stats(s), segments(g), linear(l), workspace(w) {}
 };
 
 /// The kernels of a backend; DeviceUnavailable where this build has none.

@@ -13,7 +13,7 @@ double log_bin_edge(int bin) {
 
 template <class T>
 const ReduceKernels<T>& reduce_kernels(Backend backend) {
-  static constexpr ReduceKernels<T> kCpu(cpu::reduce_stats<T>, cpu::reduce_segments<T>,
+  static constexpr ReduceKernels<T> kCpu(cpu::reduce_stats<T>, cpu::reduce_segments<T>, cpu::reduce_linear<T>,
                                          cpu::reduce_workspace);
   if (backend == Backend::Cpu) return kCpu;
   if constexpr (std::is_same_v<T, float>) {

@@ -188,6 +188,55 @@ TEST_CASE("reduce: an edge belongs to the bin above it") {
   CHECK(histogram.overflow == 3);
 }
 
+namespace {
+
+template <class T>
+void linear_bins() {
+  Cpu cpu;
+  std::mt19937 random(66);
+  auto x = wild<T>(random, kElements);
+  for (size_t i = 0; i < x.size(); i += 2) x[i] = static_cast<T>(static_cast<int>(random() % 100) - 50) / 8;
+  const kernels::LinearBins bins{.bins = 12, .range = 3};  // edges at multiples of a half, which numbers hit
+  const auto size = static_cast<int64_t>(kSegments.size());
+  std::vector<uint32_t> counts(kSegments.size() * 14, 5);
+  kernels::reduce_kernels<T>(Backend::Cpu)
+      .linear(cpu.exec, {kElements, kSegments.data(), size}, x.data(), bins, counts.data());
+  for (size_t i = 0; i < kSegments.size(); ++i) {
+    CAPTURE(i);
+    std::vector<uint32_t> expected(14, 5);
+    for (int64_t k = kSegments[i].begin; k < kSegments[i].end(); ++k) {
+      const auto value = static_cast<double>(x[static_cast<size_t>(k)]);
+      if (std::isnan(value)) continue;
+      size_t counter = 0;
+      while (counter < 13 && value >= -3 + 0.5 * static_cast<double>(counter)) ++counter;
+      ++expected[counter];
+    }
+    REQUIRE(std::vector(counts.begin() + 14 * static_cast<int64_t>(i),
+                        counts.begin() + 14 * static_cast<int64_t>(i + 1)) == expected);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("reduce: linear bins are the definition's and add to what is there") {
+  linear_bins<float>();
+  linear_bins<double>();
+}
+
+TEST_CASE("reduce: a histogram of equal numbers, of any count") {
+  Cpu cpu;
+  for (const int64_t count : {1, 2, 3, 4, 5, 32768, 100001}) {
+    CAPTURE(count);
+    const std::vector<float> x(static_cast<size_t>(count), -1.0f);
+    const Segment whole{0, count};
+    SegmentStats stats;
+    LogHistogram histogram;
+    kernels::reduce_kernels<float>(Backend::Cpu)
+        .segments(cpu.exec, {count, &whole, 1}, x.data(), &stats, &histogram);
+    CHECK(histogram.negative[-2 * LogHistogram::kLowest] == count);
+  }
+}
+
 TEST_CASE("reduce: segments give the same bits for any number of threads") {
   std::mt19937 random(64);
   const auto x = reals<float>(random, kElements);

@@ -111,6 +111,31 @@ TEST_CASE("cuda reduce: segments as the CPU, with and without histograms") {
   }
 }
 
+TEST_CASE("cuda reduce: linear bins as the CPU, added to what is there") {
+  CudaDevice cuda;
+  Cpu cpu;
+  std::mt19937 random(68);
+  auto x = wild(random, kElements);
+  for (size_t i = 0; i < x.size(); i += 3)
+    x[i] = static_cast<float>(static_cast<int>(random() % 100) - 50) / 8;
+  const auto count = static_cast<int64_t>(kSegments.size());
+  DeviceBuffer<float> dx(cuda, x);
+  DeviceStructs<Segment> segments(cuda, kSegments);
+  for (const kernels::LinearBins bins : {kernels::LinearBins{12, 3}, kernels::LinearBins{1022, 6.25}}) {
+    CAPTURE(bins.bins);
+    std::vector<uint32_t> expected(kSegments.size() * static_cast<size_t>(bins.counters()), 7);
+    DeviceStructs<uint32_t> counts(cuda, expected);
+    kernels::reduce_kernels<float>(Backend::Cpu)
+        .linear(cpu.exec, {kElements, kSegments.data(), count}, x.data(), bins, expected.data());
+    kernels::reduce_kernels<float>(Backend::Cuda)
+        .linear(cuda.exec, {kElements, segments.data(), count}, dx.data(), bins, counts.data());
+    REQUIRE(counts.fetch() == expected);
+  }
+  CHECK_THROWS_AS(kernels::reduce_kernels<float>(Backend::Cuda)
+                      .linear(cuda.exec, {kElements, segments.data(), count}, dx.data(), {1023, 1}, nullptr),
+                  kernels::Error);
+}
+
 TEST_CASE("cuda reduce: one array as the CPU, wherever it begins") {
   CudaDevice cuda;
   Cpu cpu;
