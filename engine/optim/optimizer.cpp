@@ -2,8 +2,6 @@
 
 #include <atomic>
 
-#include "kernels/optim/optim.h"
-
 namespace engine {
 
 using kernels::AdamSegment;
@@ -80,7 +78,14 @@ void Optimizer::prepare(double lr, void* segments) {
   });
 }
 
-void Optimizer::launch(const kernels::Exec& exec, const void* segments) const {
+size_t Optimizer::workspace_bytes(kernels::Backend backend) const {
+  return kernels::visit_dtype(store_->dtype(), [&](auto zero) {
+    return kernels::optim_kernels<decltype(zero)>(backend).workspace(store_->flat_count(),
+                                                                     static_cast<int64_t>(scales_.size()));
+  });
+}
+
+void Optimizer::launch(const kernels::Exec& exec, const void* segments, kernels::UpdateSums* sums) const {
   kernels::visit_dtype(store_->dtype(), [&](auto zero) {
     using T = decltype(zero);
     const auto count = static_cast<int64_t>(scales_.size());
@@ -88,7 +93,8 @@ void Optimizer::launch(const kernels::Exec& exec, const void* segments) const {
     kernels::OptimArrays<T> arrays{.count = store_->flat_count(),
                                    .g = store_->flat_grad().data<T>(),
                                    .m = first_.data<T>(),
-                                   .w = store_->flat_value().data<T>()};
+                                   .w = store_->flat_value().data<T>(),
+                                   .sums = sums};
     if (options_.kind == OptimizerOptions::Kind::Adam) {
       arrays.v = second_.data<T>();
       kernel.adam(exec, {static_cast<const AdamSegment<T>*>(segments), count}, arrays);

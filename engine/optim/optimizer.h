@@ -9,6 +9,7 @@
 
 #include "engine/nn/parameters.h"
 #include "kernels/base/exec.h"
+#include "kernels/optim/optim.h"
 
 namespace engine {
 
@@ -43,7 +44,10 @@ class Optimizer {
   /// step, so a copy and a launch that were recorded once serve every step.
   size_t segments_bytes() const;
   void prepare(double lr, void* segments);
-  void launch(const kernels::Exec& exec, const void* segments) const;
+  /// `sums`, in memory of exec's backend, one for each parameter or null, gets what the update does to the
+  /// weights; exec has workspace_bytes() of workspace then.
+  void launch(const kernels::Exec& exec, const void* segments, kernels::UpdateSums* sums = nullptr) const;
+  size_t workspace_bytes(kernels::Backend backend) const;
 
   /// Updates made so far.
   int64_t steps() const { return steps_; }

@@ -11,4 +11,6 @@ void sgd(const Exec& exec, SegmentTable<SgdSegment<T>> table, const OptimArrays<
 template <class T>
 void adam(const Exec& exec, SegmentTable<AdamSegment<T>> table, const OptimArrays<T>& arrays);
 
+size_t optim_workspace(int64_t elements, int64_t segments);
+
 }  // namespace kernels::cpu

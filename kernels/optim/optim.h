@@ -10,6 +10,7 @@
 // operations in the same order on every backend (update.h): the same bits everywhere.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "kernels/base/exec.h"
@@ -55,6 +56,11 @@ struct SegmentTable {
   int64_t count = 0;
 };
 
+/// What a step did to a segment's weights, for the ratio of update to weight.
+struct UpdateSums {
+  double change = 0, weight = 0;  // sums of (w after - w before)^2 and of (w before)^2
+};
+
 /// Flat arrays of `count` elements, 16-byte aligned, that do not overlap: w the weights, g their gradient
 /// (read only), m and v the state. Elements outside all segments are left alone.
 template <class T>
@@ -64,6 +70,7 @@ struct OptimArrays {
   T* m = nullptr;  // SGD: null for momentum 0
   T* v = nullptr;  // Adam
   T* w = nullptr;
+  UpdateSums* sums = nullptr;  // [segments], or null. Same bits for any thread count and from run to run
 };
 
 template <class T>
@@ -71,10 +78,14 @@ struct OptimKernels {
   using Sgd = void (*)(const Exec&, SegmentTable<SgdSegment<T>>, const OptimArrays<T>&);
   using Adam = void (*)(const Exec&, SegmentTable<AdamSegment<T>>, const OptimArrays<T>&);
 
+  /// Bytes of exec.workspace that an update with `sums` needs; without, none.
+  using Workspace = size_t (*)(int64_t elements, int64_t segments);
+
   Sgd sgd;
   Adam adam;
+  Workspace workspace;
 
-  constexpr OptimKernels(Sgd s, Adam a) : sgd(s), adam(a) {}
+  constexpr OptimKernels(Sgd s, Adam a, Workspace w) : sgd(s), adam(a), workspace(w) {}
 };
 
 /// The kernels of a backend; DeviceUnavailable where this build has none.

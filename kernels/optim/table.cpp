@@ -8,7 +8,7 @@ namespace kernels {
 
 template <class T>
 const OptimKernels<T>& optim_kernels(Backend backend) {
-  static constexpr OptimKernels<T> kCpu(cpu::sgd<T>, cpu::adam<T>);
+  static constexpr OptimKernels<T> kCpu(cpu::sgd<T>, cpu::adam<T>, cpu::optim_workspace);
   if (backend == Backend::Cpu) return kCpu;
   if constexpr (std::is_same_v<T, float>) {
     if (const auto* cuda = cuda_optim_kernels()) return *cuda;

@@ -230,3 +230,88 @@ TEST_CASE("optim: a segment off its boundary is refused") {
   CHECK_THROWS_AS(kernels::adam_segment<float>({8, 4}, kPlainAdam), kernels::Error);
   CHECK_THROWS_AS(kernels::sgd_segment<float>({24, 4}, kPlainSgd), kernels::Error);
 }
+
+namespace {
+
+// Spans of 32768 elements: several segments in one, one over three, an empty one, tails, gaps.
+const std::vector<kernels::Segment> kMeasured = {{16, 5}, {32, 2100}, {2144, 0}, {4096, 70001}, {98304, 17}};
+constexpr int64_t kMeasuredElements = 98400;
+
+/// Two steps of an optimiser with and without sums: the same bits of all arrays, and sums by their
+/// definition.
+template <class T, class S, class MakeSegment, class Run>
+void measured(MakeSegment make_segment, Run run) {
+  Cpu cpu;
+  std::mt19937 random(76);
+  std::vector<T> w = reals<T>(random, kMeasuredElements), m(w.size(), T(0)), v = m;
+  std::vector<T> w2 = w, m2 = m, v2 = v;
+  const auto size = static_cast<int64_t>(kMeasured.size());
+  for (int t = 1; t <= 2; ++t) {
+    const std::vector<T> g = reals<T>(random, kMeasuredElements), before = w;
+    std::vector<S> table;
+    for (const kernels::Segment& segment : kMeasured) table.push_back(make_segment(segment, t));
+    std::vector<kernels::UpdateSums> sums(table.size(), {-1, -1});
+    const kernels::SegmentTable<S> segments{table.data(), size};
+    run(cpu.exec, segments,
+        kernels::OptimArrays<T>{kMeasuredElements, g.data(), m.data(), v.data(), w.data()});
+    run(cpu.exec, segments,
+        kernels::OptimArrays<T>{kMeasuredElements, g.data(), m2.data(), v2.data(), w2.data(), sums.data()});
+    REQUIRE((w == w2 && m == m2 && v == v2));
+    for (size_t i = 0; i < sums.size(); ++i) {
+      CAPTURE(i);
+      double change = 0, weight = 0;
+      for (int64_t k = kMeasured[i].begin; k < kMeasured[i].end(); ++k) {
+        const auto old = static_cast<double>(before[static_cast<size_t>(k)]);
+        const double difference = static_cast<double>(w[static_cast<size_t>(k)]) - old;
+        change += difference * difference;
+        weight += old * old;
+      }
+      CHECK(sums[i].change == Approx(change).epsilon(1e-12));
+      CHECK(sums[i].weight == Approx(weight).epsilon(1e-12));
+    }
+  }
+}
+
+template <class T>
+void all_measured() {
+  const auto& optim = kernels::optim_kernels<T>(Backend::Cpu);
+  measured<T, kernels::AdamSegment<T>>(
+      [](kernels::Segment segment, int t) {
+        return kernels::adam_segment<T>(segment, {.lr = 1e-2, .decay = 0.1, .step = t});
+      },
+      [&](const auto& exec, auto table, auto arrays) { optim.adam(exec, table, arrays); });
+  for (const double momentum : {0.0, 0.9}) {
+    measured<T, kernels::SgdSegment<T>>(
+        [=](kernels::Segment segment, int t) {
+          return kernels::sgd_segment<T>(segment, {.lr = 0.1, .momentum = momentum, .first = t == 1});
+        },
+        [&](const auto& exec, auto table, auto arrays) {
+          if (momentum == 0) arrays.m = nullptr;
+          optim.sgd(exec, table, arrays);
+        });
+  }
+}
+
+}  // namespace
+
+TEST_CASE("optim: sums of the update leave the update as it is") {
+  all_measured<float>();
+  all_measured<double>();
+}
+
+TEST_CASE("optim: sums of the update have the same bits for any number of threads") {
+  std::mt19937 random(77);
+  const auto w0 = reals<float>(random, kMeasuredElements), g = reals<float>(random, kMeasuredElements);
+  std::vector<kernels::SgdSegment<float>> table;
+  for (const auto& segment : kMeasured) table.push_back(kernels::sgd_segment<float>(segment, {.lr = 0.1}));
+  require_same_for_any_threads([&](Cpu& cpu) {
+    std::vector<float> w = w0;
+    std::vector<kernels::UpdateSums> sums(table.size());
+    kernels::optim_kernels<float>(Backend::Cpu)
+        .sgd(cpu.exec, {table.data(), static_cast<int64_t>(table.size())},
+             {kMeasuredElements, g.data(), nullptr, nullptr, w.data(), sums.data()});
+    std::vector<double> numbers;
+    for (const auto& sum : sums) numbers.insert(numbers.end(), {sum.change, sum.weight});
+    return numbers;
+  });
+}

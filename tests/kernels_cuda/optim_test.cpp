@@ -2,6 +2,7 @@
 // read new scalars from the same memory.
 #include "kernels/optim/optim.h"
 
+#include <cmath>
 #include <cstring>
 
 #include "kernels/base/error.h"
@@ -49,7 +50,19 @@ std::vector<kernels::SgdSegment<float>> sgd_table(int step, double momentum) {
   return table;
 }
 
-/// Three steps on both backends from the same start: run(kernels, exec, table, arrays).
+/// The sums of the updates: exact in no order, so to rounding.
+void require_close(const std::vector<unsigned char>& got, const std::vector<kernels::UpdateSums>& expected) {
+  for (size_t i = 0; i < expected.size(); ++i) {
+    CAPTURE(i);
+    kernels::UpdateSums sums;
+    std::memcpy(&sums, got.data() + i * sizeof(sums), sizeof(sums));
+    REQUIRE(std::fabs(sums.change - expected[i].change) <= 1e-12 * expected[i].change);
+    REQUIRE(std::fabs(sums.weight - expected[i].weight) <= 1e-12 * expected[i].weight);
+  }
+}
+
+/// Three steps on both backends from the same start, the last two with sums: run(kernels, exec, table,
+/// arrays).
 template <class MakeTable, class Run>
 void compare(bool with_m, bool with_v, MakeTable make_table, Run run) {
   CudaDevice cuda;
@@ -66,13 +79,23 @@ void compare(bool with_m, bool with_v, MakeTable make_table, Run run) {
     using S = typename decltype(table)::value_type;
     DeviceBuffer<float> dg(cuda, g);
     DeviceBuffer<unsigned char> segments(cuda, bytes_of(table));
-    run(kernels::optim_kernels<float>(Backend::Cuda), cuda.exec,
-        kernels::SegmentTable<S>{reinterpret_cast<const S*>(segments.data()), size},
+    const auto& device = kernels::optim_kernels<float>(Backend::Cuda);
+    std::vector<kernels::UpdateSums> sums(table.size());
+    DeviceBuffer<unsigned char> device_sums(cuda, sums.size() * sizeof(kernels::UpdateSums));
+    DeviceBuffer<unsigned char> workspace(cuda, device.workspace(kCount, size));
+    cuda.exec.workspace = {workspace.data(), device.workspace(kCount, size)};
+    const bool measure = step > 0;
+    run(device, cuda.exec, kernels::SegmentTable<S>{reinterpret_cast<const S*>(segments.data()), size},
         OptimArrays<float>{kCount, dg.data(), with_m ? dm.data() : nullptr, with_v ? dv.data() : nullptr,
-                           dw.data()});
+                           dw.data(),
+                           measure ? reinterpret_cast<kernels::UpdateSums*>(device_sums.data()) : nullptr});
     run(kernels::optim_kernels<float>(Backend::Cpu), cpu.exec, kernels::SegmentTable<S>{table.data(), size},
         OptimArrays<float>{kCount, g.data(), with_m ? m.data() : nullptr, with_v ? v.data() : nullptr,
-                           w.data()});
+                           w.data(), measure ? sums.data() : nullptr});
+    if (measure) {
+      REQUIRE((device_sums.fetch().guards_intact() && workspace.fetch().guards_intact()));
+      require_close(device_sums.values(), sums);
+    }
     const auto got_w = dw.fetch(), got_m = dm.fetch(), got_v = dv.fetch();
     REQUIRE((got_w.guards_intact() && got_m.guards_intact() && got_v.guards_intact()));
     REQUIRE(same_bits(got_w.values(), w));
@@ -127,6 +150,11 @@ TEST_CASE("cuda optim: nothing to do, and arrays off their boundary") {
   CHECK_THROWS_AS(
       optim.sgd(cuda.exec, {reinterpret_cast<const kernels::SgdSegment<float>*>(segments.data()), 1},
                 {32, w.data() + 1, nullptr, nullptr, w.data()}),
+      kernels::Error);
+  kernels::UpdateSums sums;
+  CHECK_THROWS_AS(  // no workspace
+      optim.sgd(cuda.exec, {reinterpret_cast<const kernels::SgdSegment<float>*>(segments.data()), 1},
+                {32, w.data(), nullptr, nullptr, w.data() + 32, &sums}),
       kernels::Error);
 }
 
