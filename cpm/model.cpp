@@ -107,7 +107,7 @@ Variable run_layer(Tape& tape, const Layer& layer, Pooling pooling, const std::v
 }  // namespace
 
 std::vector<Variable> Model::forward(Tape& tape, const engine::Tensor& image, const engine::Tensor& center,
-                                     const Supervision& supervision) const {
+                                     const Supervision& supervision, const OutputObserver& observe) const {
   const auto& is = image.shape();
   CPM_CHECK(is.rank() == 4 && is[1] == 3 && is[2] % 8 == 0 && is[3] % 8 == 0 &&
                 center.shape() == engine::Shape({is[0], 1, is[2], is[3]}),
@@ -133,6 +133,7 @@ std::vector<Variable> Model::forward(Tape& tape, const engine::Tensor& image, co
       const Layer* pool = fused ? &layer : nullptr;
       const bool frozen = supervision.frozen[static_cast<size_t>(conv.stage - 1)];
       y = run_conv(tape, conv, pool, {info_.pooling, &parameters_, frozen}, values.at(conv.inputs[0]));
+      if (observe) observe(conv, y);
     } else {
       std::vector<Variable> inputs;
       for (const std::string& input : layer.inputs) inputs.push_back(values.at(input));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -40,11 +41,13 @@ class Model {
   /// files).
   void save(const std::filesystem::path& weights) const;
 
+  /// Sees what a convolution hands on: behind its ReLU, and behind the max pooling that is of one op with it.
+  using OutputObserver = std::function<void(const Layer& conv, const engine::Variable& output)>;
   /// image [N, 3, H, W], center [N, 1, H, W] -> belief maps of every stage up to supervision.last(), each
   /// [N, k + 1, H/8, W/8]. Frozen stages' parameters get the gradient 0, at no cost.
   std::vector<engine::Variable> forward(engine::Tape& tape, const engine::Tensor& image,
-                                        const engine::Tensor& center,
-                                        const Supervision& supervision = {}) const;
+                                        const engine::Tensor& center, const Supervision& supervision = {},
+                                        const OutputObserver& observe = nullptr) const;
 
   int stages() const { return stages_; }
   int joints() const { return joints_; }

@@ -81,9 +81,20 @@ StepRunner::~StepRunner() {
 }
 
 void StepRunner::forget_recording() {
-  if (recording_ != nullptr) runtime_->destroy_recording(recording_);
-  recording_ = nullptr;
-  runs_ = 0;
+  for (void*& recording : recordings_) {
+    if (recording != nullptr) runtime_->destroy_recording(recording);
+    recording = nullptr;
+  }
+  runs_ = {};
+}
+
+void StepRunner::collect(const GradOptions& options) {
+  CPM_CHECK(!under_way_, "gradients are asked for while a step is under way");
+  runtime_->synchronize_device(exec_.device);
+  forget_recording();
+  prepared_.reset();
+  arena_.reset();
+  collector_ = std::make_unique<GradCollector>(*model_, exec_, options);
 }
 
 void StepRunner::follow(std::map<std::string, std::string> rows,
@@ -112,7 +123,8 @@ void StepRunner::measure(const BatchTensors& given, const Supervision& supervisi
   arena_ = std::make_unique<engine::Arena>(engine::Arena::Options{.place = engine::Place(exec_)});
   arena_->measure();
   if (training) {
-    forward_backward(batch, reduced);
+    forward_backward(batch, reduced, collector_ != nullptr);  // steps that do not count need less
+    if (collector_) collector_->prepare();
   } else {
     engine::Context context{exec_, arena_.get(), &plan_};
     engine::Tape tape(context, false);
@@ -126,20 +138,30 @@ void StepRunner::prepare(const BatchTensors& batch, const Supervision& supervisi
   if (arena_->measuring()) arena_->commit();
 }
 
-void StepRunner::forward_backward(const BatchTensors& batch, const Supervision& supervision) {
+void StepRunner::forward_backward(const BatchTensors& batch, const Supervision& supervision, bool collect) {
   engine::Context context{exec_, arena_.get(), &plan_};
   if (batch.people) plateau(context, batch);
+  if (collect) collector_->begin(context);
   engine::Tape tape(context);
   std::vector<engine::Variable> losses;
   {
-    const std::vector<engine::Variable> beliefs =
-        model_->forward(tape, batch.image, batch.center, supervision);
+    const std::vector<engine::Variable> beliefs = model_->forward(
+        tape, batch.image, batch.center, supervision, collect ? collector_->observer(&tape) : nullptr);
     losses = stage_losses(tape, beliefs, batch.targets, supervision);
   }
   for (size_t t = 0; t < losses.size() && !context.dry(); ++t) {
     runtime_->copy(exec_, &results_->losses[t], losses[t].value.data<double>(), sizeof(double));
   }
   backward_losses(tape, losses, supervision);
+  if (collect) {
+    collector_->count_parameters(context);
+  } else {
+    count_all(context);
+  }
+}
+
+/// NaN and the norm of the whole gradient.
+void StepRunner::count_all(engine::Context& context) {
   const Tensor& grad = model_->parameters().flat_grad();
   kernels::visit_dtype(grad.dtype(), [&](auto zero) {
     using T = decltype(zero);
@@ -174,11 +196,17 @@ void StepRunner::plateau(engine::Context& context, const BatchTensors& batch) {
 }
 
 void StepRunner::compute(const BatchTensors& batch) {
-  forward_backward(batch, kind_.supervision);
-  if (kind_.optimizer == nullptr) return;
-  const size_t bytes = kind_.optimizer->segments_bytes();
-  runtime_->copy(exec_, segments_.memory().get(), host_segments_.get(), bytes);
-  kind_.optimizer->launch(exec_, segments_.memory().get());
+  forward_backward(batch, kind_.supervision, kind_.collect);
+  if (kind_.optimizer != nullptr) update();
+  if (kind_.collect) collector_->fetch();
+}
+
+void StepRunner::update() {
+  runtime_->copy(exec_, segments_.memory().get(), host_segments_.get(), kind_.optimizer->segments_bytes());
+  kernels::Exec exec = exec_;
+  if (kind_.collect) exec.workspace = {update_workspace_.memory().get(), update_workspace_.bytes()};
+  kind_.optimizer->launch(exec, segments_.memory().get(),
+                          kind_.collect ? collector_->update_sums() : nullptr);
 }
 
 void StepRunner::upload(const BatchTensors& batch) {
@@ -187,6 +215,7 @@ void StepRunner::upload(const BatchTensors& batch) {
 
 void StepRunner::launch(const StepKind& kind) {
   CPM_CHECK(!under_way_, "a step is launched while another is under way");
+  CPM_CHECK(!kind.collect || collector_, "a step is to count gradients that nobody asked for");
   const BatchTensors& batch = input_.take();
   prepare(batch, kind.supervision, true);
   if (std::exchange(generation_, input_.generation()) != generation_) forget_recording();
@@ -196,6 +225,8 @@ void StepRunner::launch(const StepKind& kind) {
       const auto bytes = static_cast<int64_t>(kind.optimizer->segments_bytes());
       host_segments_ = staging(*runtime_, static_cast<size_t>(bytes));
       segments_ = Tensor::zeros({(bytes + 7) / 8}, DType::F64, engine::Place(exec_));
+      const auto workspace = static_cast<int64_t>(kind.optimizer->workspace_bytes(exec_.backend));
+      update_workspace_ = Tensor::zeros({(workspace + 7) / 8}, DType::F64, engine::Place(exec_));
     }
     optimizer_id_ = id;
   }
@@ -208,19 +239,20 @@ void StepRunner::launch(const StepKind& kind) {
 }
 
 void StepRunner::run_or_replay(const BatchTensors& batch) {
-  ++runs_;
+  void*& recording = recordings_[kind_.collect];
+  ++runs_[kind_.collect];
   // The first run loads the kernels, which a recording must not do on every driver.
-  if (recording_ == nullptr && record_ && runs_ > 1 && runtime_->begin_recording(exec_)) {
+  if (recording == nullptr && record_ && runs_[kind_.collect] > 1 && runtime_->begin_recording(exec_)) {
     try {
       compute(batch);
     } catch (...) {
       runtime_->abandon_recording(exec_);
       throw;
     }
-    recording_ = runtime_->end_recording(exec_);
+    recording = runtime_->end_recording(exec_);
   }
-  if (recording_ == nullptr) return compute(batch);
-  runtime_->replay(exec_, recording_);
+  if (recording == nullptr) return compute(batch);
+  runtime_->replay(exec_, recording);
   ++replays_;
 }
 
@@ -236,8 +268,9 @@ StepResult StepRunner::wait() {
     if (supervision.weights[t] > 0) result.loss += supervision.weights[t] * result.stage_losses[t];
   }
   if (drawn_here_) result.plateau.assign(results_->plateau.begin(), results_->plateau.end());
-  result.grad_norm = std::sqrt(results_->stats.sum_squares);
-  result.non_finite = results_->stats.non_finite;
+  const kernels::ArrayStats stats = kind_.collect ? collector_->total() : results_->stats;
+  result.grad_norm = std::sqrt(stats.sum_squares);
+  result.non_finite = stats.non_finite;
   return result;
 }
 

@@ -3,6 +3,7 @@
 // recorded as a graph and replayed; its results are read when it is over.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <map>
 #include <memory>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "cpm/dataset/loader.h"
+#include "cpm/grad_collector.h"
 #include "cpm/step_input.h"
 #include "engine/optim/optimizer.h"
 #include "engine/runtime/arena.h"
@@ -36,6 +38,7 @@ struct StepKind {
   Supervision supervision;
   engine::Optimizer* optimizer = nullptr;
   double lr = 0;
+  bool collect = false;  // counts gradients too; StepRunner::collect() was called
 };
 
 class StepRunner {
@@ -46,6 +49,13 @@ class StepRunner {
 
   /// Rows that steps from now on are to follow (ConvPlan::follow); the next one makes a dry run again.
   void follow(std::map<std::string, std::string> rows, std::function<void(const std::string&)> warn);
+  /// From now on steps may count gradients (StepKind::collect); the next one makes a dry run again.
+  void collect(const GradOptions& options);
+  /// Tensors that are counted, known after a dry run.
+  std::vector<GradTensor> collected_tensors() const { return collector_->tensors(); }
+  /// Their counts in the step that was waited for, which asked for them.
+  std::vector<GradCounts> collected() const { return collector_->counts(); }
+
   /// Dry run for this batch's shape: after it arena_bytes() and plan() are known, but no memory is taken yet.
   void measure(const BatchTensors& batch, const Supervision& supervision, bool training);
   /// measure(), and takes the memory. Called by the first step.
@@ -83,7 +93,9 @@ class StepRunner {
     bool operator==(const Prepared&) const = default;
   };
 
-  void forward_backward(const BatchTensors& batch, const Supervision& supervision);
+  void forward_backward(const BatchTensors& batch, const Supervision& supervision, bool collect);
+  void count_all(engine::Context& context);
+  void update();
   void plateau(engine::Context& context, const BatchTensors& batch);
   void compute(const BatchTensors& batch);
   void run_or_replay(const BatchTensors& batch);
@@ -95,20 +107,24 @@ class StepRunner {
   bool record_;
   engine::ConvPlan plan_;
   std::unique_ptr<engine::Arena> arena_;
+  std::unique_ptr<GradCollector> collector_;
   StepInput input_;
   std::optional<Prepared> prepared_;     // none while the arena is not measured
   std::shared_ptr<Results> results_;     // host memory that the device writes
   engine::Tensor stats_;                 // kernels::ArrayStats, where the step computes
   std::shared_ptr<void> host_segments_;  // the optimiser's, written before each launch ...
   engine::Tensor segments_;              // ... and copied here by the step
+  engine::Tensor update_workspace_;      // of its updates in steps that count gradients
   engine::Tensor joint_maps_;            // [n, k + 1]: 1 for joints, 0 for the background
   bool under_way_ = false;               // launched, not waited for
   StepKind kind_;                        // of that step, or of the last one
   bool drawn_here_ = false;              // its maps were drawn by the device
   int64_t generation_ = 0;               // of the input that was recorded
-  void* recording_ = nullptr;
-  int64_t optimizer_id_ = 0;        // whose segments are here, and whose launch is recorded; 0: none
-  int64_t runs_ = 0, replays_ = 0;  // since the last change of shapes or optimiser; ever
+  int64_t optimizer_id_ = 0;             // whose segments are here, and whose launch is recorded; 0: none
+  /// Of steps that count gradients ([1]) and of those that do not.
+  std::array<void*, 2> recordings_ = {};
+  std::array<int64_t, 2> runs_ = {};  // since the last change of shapes or optimiser
+  int64_t replays_ = 0;               // ever
 };
 
 }  // namespace cpm

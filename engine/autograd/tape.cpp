@@ -43,6 +43,11 @@ GradSlot Tape::slot(const std::shared_ptr<GradState>& state) {
   return {state->grad, mode};
 }
 
+void Tape::watch(const Variable& output, std::function<void(const Tensor& grad)> watcher) {
+  CPM_CHECK(output.requires_grad(), "a variable without gradient is watched");
+  output.grad->watcher = std::move(watcher);
+}
+
 void Tape::backward(const std::vector<Variable>& losses) {
   CPM_CHECK(recording_, "backward on a tape that does not record");
   for (const Variable& loss : losses) {
@@ -53,7 +58,10 @@ void Tape::backward(const std::vector<Variable>& losses) {
     Node node = std::move(nodes_.back());
     nodes_.pop_back();
     // An output that no loss depends on was never written: its inputs get nothing from it.
-    if (node.output->written) node.vjp(*this, node.output->grad);
+    if (node.output->written) {
+      if (node.output->watcher) node.output->watcher(node.output->grad);
+      node.vjp(*this, node.output->grad);
+    }
     node.output->grad = {};
   }
   for (const auto& leaf : leaves_) {

@@ -20,6 +20,7 @@ struct GradState {
   bool written = false;
   Shape shape;
   DType dtype = DType::F32;
+  std::function<void(const Tensor& grad)> watcher;
 };
 
 /// A value in the graph. `grad` is null where no gradient is wanted.
@@ -56,6 +57,10 @@ class Tape {
 
   /// The slot of an input's gradient: Ignore, or a buffer with Overwrite (first time) or Accumulate.
   GradSlot slot(const std::shared_ptr<GradState>& state);
+
+  /// During backward, calls `watcher` with the gradient of an op's output when it is complete: just before
+  /// the op's vjp reads it. Not at all where no loss depends on the output.
+  void watch(const Variable& output, std::function<void(const Tensor& grad)> watcher);
 
   /// Runs every vjp, starting from `losses` (outputs of ops whose vjp needs no upstream gradient, as
   /// ops::mse). Leaves that nothing wrote to are zeroed. The tape is empty afterwards.

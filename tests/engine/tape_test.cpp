@@ -69,6 +69,26 @@ TEST_CASE("tape: the first gradient overwrites, later ones are added") {
   }
 }
 
+TEST_CASE("tape: a watcher sees an output's gradient once, complete, before the vjp reads it") {
+  Engine engine;
+  const Tensor x = filled(2), dx = nans();
+  std::vector<GradMode> modes;
+  Tape tape(engine.context);
+  const Variable leaf = tape.leaf(x, dx);
+  const Variable middle = scale(tape, leaf, 3, &modes), unused = scale(tape, leaf, 11, &modes);
+  std::vector<std::vector<double>> seen;
+  tape.watch(middle, [&](const Tensor& grad) {
+    seen.push_back(values(grad));
+    CHECK(modes.size() == 2);  // both losses wrote; the op of `middle` did not run
+  });
+  tape.watch(unused, [](const Tensor&) { FAIL("no loss depends on it"); });
+  const std::vector<Variable> losses = {scale(tape, middle, 5, &modes), scale(tape, middle, 7, &modes)};
+  tape.backward(losses);
+  CHECK(seen == std::vector<std::vector<double>>{{12, 12, 12}});
+  CHECK(values(dx) == std::vector<double>{36, 36, 36});
+  CHECK_THROWS_AS(tape.watch(tape.constant(x), nullptr), kernels::Error);
+}
+
 TEST_CASE("tape: only what a loss depends on gets a gradient") {
   Engine engine;
   const Tensor reached = nans(), unreached = nans(), unread = nans();
