@@ -43,6 +43,7 @@ std::vector<std::string> section_names() {
 /// "train.steps (--steps)": a key that has a flag of its own in cpm-train carries it, for errors found after
 /// flags and files were merged.
 std::string key_and_flag(const std::string& key) {
+  if (key == "grads.every") return key + " (--grad-hist)";
   constexpr const char* kFlags[] = {"device", "precision", "steps",   "epochs",
                                     "batch",  "seed",      "threads", "checkpoint_every"};
   const bool has = std::any_of(std::begin(kFlags), std::end(kFlags),
@@ -286,6 +287,13 @@ void Config::validate() const {
                  .expected = "a multiple of 8",
                  .got = fmt::format("{}", data.input),
                  .hint = fmt::format("{} or {}", data.input / 8 * 8, data.input / 8 * 8 + 8)});
+  }
+  if (grads.linear_bins % 2 != 0) {
+    throw Error(ExitCode::Usage, {.where = "grads.linear_bins",
+                                  .what = "an edge is to lie at 0",
+                                  .expected = "an even number",
+                                  .got = fmt::format("{}", grads.linear_bins),
+                                  .hint = ""});
   }
   if (train.steps > 0 && train.epochs > 0) {
     throw Error(ExitCode::Usage,

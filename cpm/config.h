@@ -68,12 +68,22 @@ struct TrainConfig {
   std::string precision = "fp32";
 };
 
+/// Histograms of gradients, in the run's folder grads/ (docs/research.md).
+struct GradsConfig {
+  int64_t every = 0;                // steps; 0: none
+  std::string accumulate = "step";  // "step" | "epoch"
+  bool activations = false;         // those of each convolution's output too
+  int64_t linear_bins = 0;  // an even number of equal bins over [-linear_range, linear_range); 0: none
+  double linear_range = 0.01;
+};
+
 struct Config {
   ModelConfig model;
   DataConfig data;
   OptimConfig optim;
   SupervisionConfig supervision;
   TrainConfig train;
+  GradsConfig grads;
 
   /// Reads a TOML file over the present values. BadData: syntax (line and column); Usage: unknown key
   /// (nearest match), wrong type, value out of range.

@@ -1,5 +1,6 @@
 // The one table of configuration keys: where each value lives, its limits and its one-line help. Reading,
-// printing, checking and documentation all walk it, so a new key is one new row. Internal to cpm/config*.cpp.
+// printing, checking and documentation all walk it, so a new key is one new row. Internal to cpm/config*.cpp;
+// its rows are in config_rows.cpp.
 #pragma once
 
 #include <limits>

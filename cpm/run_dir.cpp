@@ -4,7 +4,6 @@
 // the rows of metrics.csv under another syntax: on resume both are made from the CSV's kept rows.
 #include "cpm/run_dir.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
@@ -108,25 +107,6 @@ void link_latest(const fs::path& run) {
   fs::create_directory_symlink(run.filename(), temporary, error);
   if (!error) fs::rename(temporary, link, error);
   if (error) fs::remove(temporary, error);
-}
-
-/// Appends the text in one write; empty on success, else the reason. What a full disk cut short is taken
-/// back.
-std::string append_text(const fs::path& path, const std::string& text) {
-  const int file = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
-  if (file < 0) return reason(errno);
-  const off_t before = ::lseek(file, 0, SEEK_END);
-  ssize_t written = -1;
-  do {
-    written = ::write(file, text.data(), text.size());
-  } while (written < 0 && errno == EINTR);
-  std::string failure;
-  if (written != static_cast<ssize_t>(text.size())) {
-    failure = written < 0 ? reason(errno) : "no space for the whole line";
-    if (written > 0 && before >= 0 && ::ftruncate(file, before) != 0) failure += ", and a part of it stays";
-  }
-  if (::close(file) != 0 && failure.empty()) failure = reason(errno);
-  return failure;
 }
 
 void warn(const fs::path& path, const std::string& what) {
@@ -263,8 +243,9 @@ void RunDir::append(const MetricsRow& row) {
   CPM_CHECK(row.dead_plateau.size() == static_cast<size_t>(stages_), "{} plateaus, metrics have {} stages",
             row.dead_plateau.size(), stages_);
   const Cells cells = metrics_cells(row);
-  std::string failure = append_text(path_ / "metrics.csv", csv_line(cells));
-  const std::string second = append_text(path_ / "metrics.jsonl", json_line(metrics_columns(stages_), cells));
+  std::string failure = engine::append_text(path_ / "metrics.csv", csv_line(cells));
+  const std::string second =
+      engine::append_text(path_ / "metrics.jsonl", json_line(metrics_columns(stages_), cells));
   if (failure.empty()) failure = second;
   if (!failure.empty()) {
     warn(path_ / "metrics.csv", fmt::format("the row of step {} is lost: {}", row.step, failure));
@@ -328,7 +309,7 @@ void RunDir::write_env(const std::vector<std::string>& argv,
 }
 
 void RunDir::log(const std::string& line) {
-  const std::string failure = append_text(path_ / "train.log", line + "\n");
+  const std::string failure = engine::append_text(path_ / "train.log", line + "\n");
   if (!failure.empty()) warn(path_ / "train.log", "a line is lost: " + failure);
 }
 

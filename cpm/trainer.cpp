@@ -13,6 +13,7 @@
 #include "cpm/learning_rate.h"
 #include "cpm/run_report.h"
 #include "cpm/signals.h"
+#include "cpm/train_grads.h"
 #include "cpm/train_session.h"
 #include "engine/io/file.h"
 
@@ -75,6 +76,7 @@ class Trainer {
   std::vector<double> plateau_;       // of the batch that was fetched last
   std::exception_ptr fetch_error_;    // of the batch after the step under way
   std::optional<RunDir> dir_;
+  std::unique_ptr<TrainGrads> grads_;  // where they are asked for
   std::unique_ptr<StepRunner> predictor_;
   const Period* period_ = nullptr;  // that the optimiser is set for
   TrainOutcome outcome_;
@@ -111,6 +113,7 @@ void Trainer::open() {
                                                 static_cast<double>(batch)));
   if (!shares.empty()) total_ = std::accumulate(shares.begin(), shares.end(), int64_t{0});
   net_.periods = make_periods(config_, total_);
+  if (config_.grads.every > 0) grads_ = std::make_unique<TrainGrads>(config_, data_, &net_, &console_);
   if (!dir_) {
     // A broken image or too little memory shows here, while there is no run directory to clear away.
     first_batch_ = data_.source->next(0);
@@ -169,6 +172,7 @@ void Trainer::fetch(int64_t step) {
   const BatchTensors tensors = to_tensors(std::move(batch), engine::DType::F32);
   if (step == first_step_ + 1) {  // before the upload: the header's check counts what that takes
     print_header(config_, data_, &net_, tensors, &console_);
+    if (grads_) grads_->open(dir_->path() / "grads", first_step_);
     prepare_predictor();
     std::map<std::string, std::string> chosen = net_.runner->plan().chosen();
     if (predictor_) chosen.merge(predictor_->plan().chosen());
@@ -196,8 +200,10 @@ double Trainer::rate(int64_t step) const {
 StepResult Trainer::make_step(int64_t step) {
   const Period& period = period_of(net_.periods, step);
   if (period_ != &period) begin(period);
-  net_.runner->launch(
-      {.supervision = period.supervision, .optimizer = net_.optimizer.get(), .lr = rate(step)});
+  net_.runner->launch({.supervision = period.supervision,
+                       .optimizer = net_.optimizer.get(),
+                       .lr = rate(step),
+                       .collect = grads_ && grads_->wanted(step)});
   // While a device computes, the next batch goes there. What is wrong with it is told after this step.
   if (step < total_) {
     try {
@@ -207,11 +213,13 @@ StepResult Trainer::make_step(int64_t step) {
     }
   }
   const StepResult result = net_.runner->wait();
+  if (grads_) grads_->record(step);
   if (!std::isfinite(result.loss) || result.non_finite > 0) diverged(result, step);
   return result;
 }
 
 void Trainer::diverged(const StepResult& result, int64_t step) {
+  if (grads_) grads_->flush();
   std::string where;
   const engine::Tensor gradient = engine::to_host(net_.model->parameters().flat_grad());
   for (const engine::Parameter& p : net_.model->parameters().all()) {
@@ -278,6 +286,7 @@ void Trainer::show(const MetricsRow& row) {
 
 void Trainer::checkpoint(bool final) {
   if (saved_step_ == net_.optimizer->steps()) return;
+  if (grads_) grads_->flush();
   try {
     save_checkpoint(dir_->path() / "ckpt", *net_.model, *net_.optimizer, config_.train.keep_checkpoints);
     saved_step_ = net_.optimizer->steps();
@@ -326,8 +335,7 @@ void Trainer::loop() {
     const std::vector<double> plateau = plateau_;
     const StepResult result = make_step(step);
     record(result, result.plateau.empty() ? plateau : result.plateau, step);
-    constexpr double kHeartbeatSeconds = 5;
-    if (seconds_since(heartbeat) > kHeartbeatSeconds) {
+    if (constexpr double kHeartbeatSeconds = 5; seconds_since(heartbeat) > kHeartbeatSeconds) {
       dir_->write_status("running", step, total_);
       heartbeat = Clock::now();
     }

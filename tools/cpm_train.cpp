@@ -13,7 +13,7 @@ namespace {
 
 struct Flags {
   std::optional<std::string> data, val, config, out, device, weights, resume, precision;
-  std::optional<int64_t> steps, batch, seed, threads, checkpoint_every;
+  std::optional<int64_t> steps, batch, seed, threads, checkpoint_every, grad_hist;
   std::optional<double> epochs;
   std::vector<std::string> set;
   bool no_supervision = false, deterministic = false, no_cuda_graph = false, tune = false;
@@ -40,6 +40,8 @@ void declare(tools::Cli* cli, Flags* f) {
                            "go on with a run directory (default: --out, or the newest in runs/)");
   cli->option("--checkpoint-every", &f->checkpoint_every, "N",
               "steps between checkpoints (default: at the end)");
+  cli->option("--grad-hist", &f->grad_hist, "EVERY",
+              "histograms of every parameter's gradient each EVERY steps, in the run's grads/");
   cli->flag("--no-intermediate-supervision", &f->no_supervision, "differentiate the last stage's loss only");
   cli->option("--precision", &f->precision, "P", "fp32");
   cli->flag("--deterministic", &f->deterministic,
@@ -82,6 +84,7 @@ cpm::Config resolve(const Flags& f, const std::optional<std::filesystem::path>& 
   if (f.seed) c.train.seed = *f.seed;
   if (f.threads) c.train.threads = *f.threads;
   if (f.checkpoint_every) c.train.checkpoint_every = *f.checkpoint_every;
+  if (f.grad_hist) c.grads.every = *f.grad_hist;
   if (f.no_supervision) c.train.intermediate_supervision = false;
   if (f.deterministic) c.train.deterministic = true;
   if (f.no_cuda_graph) c.train.cuda_graph = false;

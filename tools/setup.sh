@@ -8,7 +8,7 @@ fail() {  # fail CODE WHAT: one line, as the commands print it
   exit "$1"
 }
 
-# has_probe PROBE: true where the command or header of a deps.txt line is there.
+# has_probe PROBE: true where the command, header or Python module of a deps.txt line is there.
 has_probe() {
   case "$1" in
     command:*) command -v "${1#command:}" >/dev/null ;;
@@ -16,7 +16,8 @@ has_probe() {
       local condition="__has_include(<${1#header:}>)" source
       printf -v source '#if !(%s)\n#error\n#endif' "${condition//|/>) || __has_include(<}"
       c++ -E -x c++ - <<<"$source" >/dev/null 2>&1 ;;
-    *) fail 70 "unknown probe | expected: command:NAME or header:NAME in tools/deps.txt | got: $1" ;;
+    python:*) python3 -c "import ${1#python:}" 2>/dev/null ;;
+    *) fail 70 "unknown probe | expected: command:NAME, header:NAME or python:NAME in tools/deps.txt | got: $1" ;;
   esac
 }
 

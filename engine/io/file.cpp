@@ -315,6 +315,23 @@ void write_text(const fs::path& path, std::string_view text) {
   write_file(path, {&bytes, 1});
 }
 
+std::string append_text(const fs::path& path, const std::string& text) {
+  const int file = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+  if (file < 0) return reason(errno);
+  const off_t before = ::lseek(file, 0, SEEK_END);
+  ssize_t written = -1;
+  do {
+    written = ::write(file, text.data(), text.size());
+  } while (written < 0 && errno == EINTR);
+  std::string failure;
+  if (written != static_cast<ssize_t>(text.size())) {
+    failure = written < 0 ? reason(errno) : "no space for the whole line";
+    if (written > 0 && before >= 0 && ::ftruncate(file, before) != 0) failure += ", and a part of it stays";
+  }
+  if (::close(file) != 0 && failure.empty()) failure = reason(errno);
+  return failure;
+}
+
 void remove_stale_temporaries(const fs::path& folder) {
   std::error_code error;
   std::vector<fs::path> found;

@@ -22,6 +22,10 @@ std::string read_text(const std::filesystem::path& path, uint64_t limit);
 void write_file(const std::filesystem::path& path, std::span<const std::span<const uint8_t>> pieces);
 void write_text(const std::filesystem::path& path, std::string_view text);
 
+/// Appends the text in one write, to a new file if need be; empty on success, else the reason. What a full
+/// disk cut short is taken back.
+std::string append_text(const std::filesystem::path& path, const std::string& text);
+
 /// Removes what an interrupted write_file left beside its targets in `folder`: names ".NAME.tmp.PID".
 void remove_stale_temporaries(const std::filesystem::path& folder);
 

@@ -1,6 +1,7 @@
 // Whole training steps on CUDA: the CPU's numbers to rounding, the same bits from run to run, recorded or
 // not.
 #include <cmath>
+#include <cstring>
 #include <optional>
 
 #include "cpm/dataset/dataset.h"
@@ -211,4 +212,78 @@ TEST_CASE("cuda runner: batches of another size, belief maps, gradients alone", 
       }
     }
   }
+}
+
+namespace {
+
+/// Steps of which every second counts its gradients: as the CPU counts those very gradients.
+void check_counts(int steps, bool record) {
+  CudaDevice cuda;
+  Cpu cpu;
+  Model model({.stages = 2, .joints = kJoints, .width = 0.0625}, DType::F32, engine::Place(cuda.exec));
+  engine::named_fill(model.parameters(), "cuda");
+  engine::Optimizer optimizer(model.parameters(), {},
+                              std::vector<engine::ParameterScale>(model.parameters().all().size()));
+  StepRunner runner(model, cuda.exec, record);
+  runner.collect({.activations = true, .linear = {.bins = 20, .range = 0.01}});
+  std::vector<kernels::Segment> table;
+  for (const auto& p : model.parameters().all()) table.push_back({p.offset, p.shape.count()});
+  for (int step = 0; step < steps; ++step) {
+    CAPTURE(step, record);
+    const Tensor before = engine::to_host(model.parameters().flat_value());
+    runner.upload(batch_of(step, 2));
+    runner.launch({.optimizer = &optimizer, .lr = 1e-3, .collect = step % 2 == 0});
+    const cpm::StepResult result = runner.wait();
+    const Tensor grad = engine::to_host(model.parameters().flat_grad());
+    const Tensor after = engine::to_host(model.parameters().flat_value());
+    kernels::ArrayStats total;
+    const auto& reduce = kernels::reduce_kernels<float>(kernels::Backend::Cpu);
+    reduce.stats(cpu.exec, grad.count(), grad.data<float>(), &total);
+    CHECK(result.grad_norm == Approx(std::sqrt(total.sum_squares)).epsilon(1e-12));
+    if (step % 2 != 0) continue;
+    const auto size = static_cast<int64_t>(table.size());
+    std::vector<kernels::SegmentStats> stats(table.size());
+    std::vector<kernels::LogHistogram> histograms(table.size());
+    reduce.segments(cpu.exec, {grad.count(), table.data(), size}, grad.data<float>(), stats.data(),
+                    histograms.data());
+    const auto tensors = runner.collected_tensors();
+    const auto counts = runner.collected();
+    size_t place = 0;
+    for (size_t i = 0; i < tensors.size(); ++i) {
+      CAPTURE(tensors[i].name);
+      uint64_t linear = 0;
+      for (const uint32_t n : counts[i].linear) linear += n;
+      CHECK(linear == static_cast<uint64_t>(engine::Shape(tensors[i].shape).count()));
+      if (tensors[i].kind == "activation") {
+        CHECK(counts[i].stats.sum_squares > 0);
+        continue;
+      }
+      CHECK(std::memcmp(&counts[i].histogram, &histograms[place], sizeof(histograms[place])) == 0);
+      CHECK(counts[i].stats.max_abs == stats[place].max_abs);
+      CHECK(counts[i].stats.zero == stats[place].zero);
+      double weight = 0, change = 0;
+      for (int64_t k = table[place].begin; k < table[place].end(); ++k) {
+        const double was = before.data<float>()[k], difference = after.data<float>()[k] - was;
+        weight += was * was;
+        change += difference * difference;
+      }
+      CHECK(counts[i].update.weight == Approx(weight).epsilon(1e-12));
+      CHECK(counts[i].update.change == Approx(change).epsilon(1e-12));
+      ++place;
+    }
+    REQUIRE(place == table.size());
+  }
+  // The first run of either kind of step is launched, the second recorded and replayed.
+  CHECK(runner.replays() == (record ? steps - 2 : 0));
+}
+
+}  // namespace
+
+TEST_CASE("cuda steps count their gradients as the CPU counts the same, recorded or not", "[unchecked]") {
+  check_counts(6, true);
+  check_counts(2, false);
+}
+
+TEST_CASE("cuda steps count their gradients under the checkers", "[checked]") {
+  check_counts(1, false);
 }

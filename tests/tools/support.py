@@ -300,6 +300,19 @@ def write_lsp(folder, people=3, width=90, height=110, compressed=False):
     return truth
 
 
+def need_numpy():
+    """Goes on under a Python that has numpy: Debian's package belongs to /usr/bin/python3, which need not be the one that
+    runs the tests. Where none has it the program is skipped."""
+    for python in (sys.executable, "/usr/bin/python3"):
+        if os.path.exists(python) and subprocess.run([python, "-c", "import numpy"], stderr=subprocess.DEVNULL,
+                                                     check=False).returncode == 0:
+            if python != sys.executable:
+                os.execv(python, [python, *sys.argv])
+            return
+    print("SKIPPED: numpy is missing (apt package python3-numpy)")
+    sys.exit(77)
+
+
 def main():
     """unittest.main() whose exit code says 77 where nothing failed and something was skipped, with the reasons."""
     program = unittest.main(module="__main__", exit=False)

@@ -155,7 +155,7 @@ class Scripts(unittest.TestCase):
     def test_every_dependency_is_well_formed(self):
         for line in (SOURCE / "tools/deps.txt").read_text(encoding="utf-8").splitlines():
             if line and not line.startswith("#"):
-                self.assertRegex(line, r"^[a-z0-9.+-]+ +(command|header):\S+ +\S.*$")
+                self.assertRegex(line, r"^[a-z0-9.+-]+ +(command|header|python):\S+ +\S.*$")
 
 
 class Demo(unittest.TestCase):
