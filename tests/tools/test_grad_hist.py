@@ -58,10 +58,11 @@ class GradHist(Case):
         self.weights, self.raw = self.folder / "start.safetensors", self.folder / "raw.safetensors"
         write_safetensors(self.weights, network())
         write_safetensors(self.raw, raw_tensors())
+        self.data = f"raw:{self.raw}"
 
     def train(self, name, *more, code=0, environment=None):
         out = self.folder / name
-        arguments = ("--data", f"raw:{self.raw}", *NETWORK, "--weights", self.weights, "--out", out, *more)
+        arguments = ("--data", self.data, *NETWORK, "--weights", self.weights, "--out", out, *more)
         done = subprocess.run(command("cpm-train", *arguments), capture_output=True, text=True, timeout=LIMIT, check=False,
                               env={**os.environ, **(environment or {})})
         self.assertEqual(done.returncode, code, done.stdout + done.stderr)
@@ -186,7 +187,7 @@ class GradHist(Case):
         """kill -9 in the middle, whatever was flushed by then."""
         steps = ("--steps", 40, "--checkpoint-every", 3, "--grad-hist", 1)
         whole, out = self.train("whole", *steps), self.folder / "killed"
-        arguments = ("--data", f"raw:{self.raw}", *NETWORK, "--weights", self.weights, "--out", out, *steps)
+        arguments = ("--data", self.data, *NETWORK, "--weights", self.weights, "--out", out, *steps)
         with subprocess.Popen(command("cpm-train", *arguments), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
             while process.poll() is None and not (out / "ckpt/step-00000006.ckpt").exists():
                 pass
@@ -196,7 +197,7 @@ class GradHist(Case):
 
     def test_epochs_add_up(self):
         """Epochs of two batches and a half; the sums of the same steps' records, also through a resume within an epoch."""
-        write_safetensors(self.raw, raw_tensors(n=5))
+        self.data = "synthetic:5"
         more = ("--batch", 2, "--grad-hist", 1, "--set", "train.keep_checkpoints=9", "--set", "grads.linear_bins=6")
         whole, cut = self.resumed_runs(*more, "--set", "grads.accumulate=epoch")
         self.assertEqual(tree(whole / "grads"), tree(cut / "grads"))
