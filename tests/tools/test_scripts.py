@@ -106,14 +106,17 @@ class Setup(unittest.TestCase):
         self.assert_error(result, 69, " ".join(packages()[:2]))
 
     def test_no_package_system_at_all(self):
-        """Without dpkg-query the probes decide; a compiler that finds no header is a stand-in that fails."""
-        for name in ("cmake", "ninja", "python3"):
+        """Without dpkg-query the probes decide; a compiler that finds no header and a Python that finds no module are
+        stand-ins that fail."""
+        for name in ("cmake", "ninja"):
             self.tool(name, "exit 0")
-        self.tool("c++", "exit 1")
+        for name in ("c++", "python3"):
+            self.tool(name, "exit 1")
         result, _ = self.run_setup()
         with_headers = [name for name in packages() if name not in ("g++", "cmake", "ninja-build", "python3")]
         self.assert_error(result, 69, " ".join(with_headers))
-        self.tool("c++", "exit 0")
+        for name in ("c++", "python3"):
+            self.tool(name, "exit 0")
         self.assertEqual(self.run_setup()[0].returncode, 0)
 
     def test_failing_apt_get(self):
