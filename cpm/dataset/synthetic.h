@@ -9,7 +9,7 @@
 #include <cmath>
 #include <vector>
 
-#include "cpm/dataset/brush.h"
+#include "cpm/dataset/shapes.h"
 #include "engine/runtime/random.h"
 
 namespace cpm {
