@@ -16,6 +16,7 @@
 #include <filesystem>
 #include <iostream>
 #include <new>
+#include <system_error>
 
 #include "kernels/base/error.h"
 #include "kernels/base/nearest.h"
@@ -117,6 +118,12 @@ int print_error(ExitCode code, const std::string& line) {
   return static_cast<int>(code);
 }
 
+int lost_output(const std::string& reason) {
+  return print_error(
+      ExitCode::IoError,
+      kernels::error_line({.where = "standard output", .what = "cannot write", .got = reason}));
+}
+
 int run_body(const std::function<int()>& body) {
   try {
     return body();
@@ -128,6 +135,10 @@ int run_body(const std::function<int()>& body) {
     return print_error(ExitCode::IoError, kernels::error_line({.where = error.path1().string(),
                                                                .what = "a file operation failed",
                                                                .got = error.code().message()}));
+  } catch (const std::system_error& error) {
+    // fmt::print throws where a text is longer than stdout's buffer.
+    if (std::ferror(stdout) != 0) return lost_output(error.code().message());
+    return print_error(ExitCode::Internal, kernels::error_line({.what = error.what()}));
   } catch (const std::exception& error) {
     return print_error(ExitCode::Internal, kernels::error_line({.what = error.what()}));
   }
@@ -345,10 +356,7 @@ int run_main(const std::function<int()>& body) {
   std::cout.flush();
   const bool lost = std::fflush(stdout) != 0 || std::ferror(stdout) != 0 || !std::cout;
   if (!lost || code != 0) return code;
-  return print_error(ExitCode::IoError,
-                     kernels::error_line({.where = "standard output",
-                                          .what = "cannot write",
-                                          .got = errno == 0 ? "an earlier failure" : std::strerror(errno)}));
+  return lost_output(errno == 0 ? "an earlier failure" : std::strerror(errno));
 }
 
 void require_usage(bool ok, const std::string& where, const std::string& what, const std::string& expected,
