@@ -1,6 +1,7 @@
 // cpm-hist: draws the histograms of gradients that cpm-train --grad-hist records.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <filesystem>
 #include <sstream>
@@ -25,14 +26,6 @@ struct Flags {
   std::optional<double> range;
   bool json = false;
 };
-
-cpm::GradKind parse_kind(const std::string& name) {
-  for (const auto kind : {cpm::GradKind::Weight, cpm::GradKind::Bias, cpm::GradKind::Activation}) {
-    if (name == cpm::grad_kind_name(kind)) return kind;
-  }
-  tools::require_usage(false, "--kind", "unknown kind", "weight, bias or activation", name);
-  return {};
-}
 
 std::vector<int64_t> parse_epochs(const std::string& text) {
   std::vector<int64_t> epochs;
@@ -107,7 +100,10 @@ int run(int argc, char** argv) {
       "quantiles.csv, grid.csv.");
   if (!cli.parse(argc, argv)) return 0;
 
-  cpm::HistOptions options{.kind = parse_kind(f.kind), .tensors = f.tensors, .range = f.range};
+  const auto& kinds = cpm::kGradKinds;
+  tools::require_usage(std::find(kinds.begin(), kinds.end(), f.kind) != kinds.end(), "--kind", "unknown kind",
+                       fmt::format("{}", fmt::join(kinds, ", ")), f.kind);
+  cpm::HistOptions options{.kind = f.kind, .tensors = f.tensors, .range = f.range};
   if (f.epochs) options.epochs = parse_epochs(*f.epochs);
   tools::require_usage(!f.range || (*f.range > 0 && *f.range <= 1e30), "--range", "out of range", "above 0",
                        fmt::format("{:g}", f.range.value_or(0)));

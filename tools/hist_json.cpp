@@ -23,7 +23,7 @@ std::string tensor_json(const cpm::HistTensor& tensor) {
   JsonObject object;
   object.add("name", tensor.tensor.name);
   object.add("layer", tensor.tensor.layer);
-  object.add("kind", cpm::grad_kind_name(tensor.tensor.kind));
+  object.add("kind", tensor.tensor.kind);
   object.add("depth", tensor.tensor.depth);
   object.add("stage", tensor.tensor.stage);
   for (size_t q = 0; q < std::size(cpm::kQuantiles); ++q) {

@@ -17,9 +17,9 @@ std::vector<size_t> first_third_last(const std::vector<size_t>& layers) {
   return {layers[0], layers[2], layers.back()};
 }
 
-int last_stage(const std::vector<RecordedTensor>& tensors) {
+int last_stage(const std::vector<GradTensor>& tensors) {
   int last = 1;
-  for (const RecordedTensor& tensor : tensors) last = std::max(last, tensor.stage);
+  for (const GradTensor& tensor : tensors) last = std::max(last, tensor.stage);
   return last;
 }
 
@@ -46,7 +46,7 @@ std::vector<std::string> belief_path(int stages) {
   return path;
 }
 
-std::vector<std::vector<size_t>> grid_blocks(const std::vector<RecordedTensor>& tensors) {
+std::vector<std::vector<size_t>> grid_blocks(const std::vector<GradTensor>& tensors) {
   const std::vector<std::string> path = belief_path(last_stage(tensors));
   std::map<int, std::vector<size_t>> on_path, all;
   for (size_t i = 0; i < tensors.size(); ++i) {

@@ -22,7 +22,7 @@ struct StepSpan {
 /// takes through belief maps to the output there. In a network of three stages whose layers are counted along
 /// that way these are the paper's 1, 3, 6 | 7, 9, 12 | 13, 15, 18. Other tensors are taken where none lies on
 /// that way.
-std::vector<std::vector<size_t>> grid_blocks(const std::vector<RecordedTensor>& tensors);
+std::vector<std::vector<size_t>> grid_blocks(const std::vector<GradTensor>& tensors);
 
 /// Names of the layers from the image through every stage's belief maps to the last ones.
 std::vector<std::string> belief_path(int stages);

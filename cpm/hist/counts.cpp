@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <numeric>
 
+#include "cpm/grad_row.h"
 #include "kernels/base/error.h"
 
 namespace cpm {
+
+static_assert(GradRow::kSpecials.size() == kSpecials && GradRow::kBins == 2 * kGradBins);
+
 namespace {
 
 double share(uint64_t part, uint64_t all) {
@@ -15,7 +18,8 @@ double share(uint64_t part, uint64_t all) {
 }
 
 /// Adds `mass`, spread evenly over [low, high], to the bins it overlaps.
-void spread_mass(std::vector<double>* shares, const SignedBins& bins, double low, double high, double mass) {
+void spread_mass(std::vector<double>* shares, const kernels::LinearBins& bins, double low, double high,
+                 double mass) {
   if (mass == 0) return;
   const double width = 2 * bins.range / bins.bins;
   const auto position = [&](double x) { return std::clamp((x + bins.range) / width, 0.0, 1.0 * bins.bins); };
@@ -46,21 +50,7 @@ uint64_t HistCounts::elements() const {
 }
 
 double magnitude_quantile(const HistCounts& counts, double p) {
-  const uint64_t all =
-      counts.elements() - counts.of(Special::Zero) - counts.of(Special::Nan) - counts.of(Special::Inf);
-  if (all == 0) return std::numeric_limits<double>::quiet_NaN();
-  const double rank = p * static_cast<double>(all);
-  auto below = static_cast<double>(counts.of(Special::Subnormal) + counts.of(Special::Underflow));
-  if (rank <= below) return kernels::log_bin_edge(0);
-  for (int b = 0; b < kGradBins; ++b) {
-    const auto size = static_cast<double>(counts.magnitude(b));
-    if (rank <= below + size) {
-      const double low = kernels::log_bin_edge(b), high = kernels::log_bin_edge(b + 1);
-      return low * std::pow(high / low, (rank - below) / size);
-    }
-    below += size;
-  }
-  return kernels::log_bin_edge(kGradBins);
+  return magnitude_quantile(counts.counts.data(), counts.special.data(), p);
 }
 
 std::array<double, kGradBins> magnitude_shares(const HistCounts& counts) {
@@ -74,7 +64,7 @@ double zero_share(const HistCounts& counts) {
   return share(counts.of(Special::Zero), counts.elements());
 }
 
-std::vector<double> signed_shares(const HistCounts& counts, const SignedBins& bins) {
+std::vector<double> signed_shares(const HistCounts& counts, const kernels::LinearBins& bins) {
   CPM_CHECK(bins.bins > 0 && bins.range > 0, "{} bins over +-{}", bins.bins, bins.range);
   std::vector<double> shares(bins.bins, 0.0);
   const uint64_t all = counts.elements();

@@ -13,12 +13,7 @@ namespace cpm {
 
 inline constexpr int kGradBins = kernels::LogHistogram::kBins;
 
-/// Equal bins over [-range, range].
-struct SignedBins {
-  int bins = 0;
-  double range = 0;
-};
-
+/// In the order of GradRow::kSpecials.
 enum class Special { Zero, Subnormal, Underflow, Overflow, Nan, Inf };
 inline constexpr size_t kSpecials = 6;
 
@@ -26,7 +21,7 @@ struct HistCounts {
   /// Ascending in the signed number: negative bins from large to small magnitude, then the positive ones.
   std::array<uint64_t, 2 * kGradBins> counts = {};
   std::array<uint64_t, kSpecials> special = {};
-  std::vector<uint64_t> linear;  // below, SignedBins::bins, above; empty where none were recorded
+  std::vector<uint64_t> linear;  // below, kernels::LinearBins::bins, above; empty where none were recorded
 
   uint64_t magnitude(int bin) const { return counts[kGradBins - 1 - bin] + counts[kGradBins + bin]; }
   uint64_t of(Special kind) const { return special[static_cast<size_t>(kind)]; }
@@ -34,8 +29,7 @@ struct HistCounts {
   uint64_t elements() const;  // all counters, without `linear`
 };
 
-/// |x| at rank p n of the n finite elements that are not zero: inside its bin, interpolated on the log axis;
-/// what lies outside the bins is at their ends. NaN where n is 0.
+/// As cpm/grad_row.h's.
 double magnitude_quantile(const HistCounts& counts, double p);
 
 /// Shares of all elements in each bin of magnitude, both signs; they sum to 1 less zeros and specials.
@@ -45,7 +39,7 @@ double zero_share(const HistCounts& counts);
 
 /// Shares of all elements in equal bins of the signed axis. A bin of magnitude is spread evenly over its
 /// interval; what is too small for one (zero among it) lies at 0. What lies outside the range is left out.
-std::vector<double> signed_shares(const HistCounts& counts, const SignedBins& bins);
+std::vector<double> signed_shares(const HistCounts& counts, const kernels::LinearBins& bins);
 /// The same from the recorded linear counters; `counts.linear` must not be empty.
 std::vector<double> recorded_signed_shares(const HistCounts& counts);
 

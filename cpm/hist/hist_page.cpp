@@ -63,14 +63,8 @@ std::string picture_card(const HistView& view, const Picture& picture) {
 
 /// What the gradients are of: "22 layers’ weights".
 std::string things(const HistView& view) {
-  switch (view.options.kind) {
-    case GradKind::Bias:
-      return "biases";
-    case GradKind::Activation:
-      return "outputs";
-    default:
-      return "weights";
-  }
+  if (view.options.kind == "activation") return "outputs";
+  return view.options.kind == "bias" ? "biases" : "weights";
 }
 
 /// Two digits, with commas: 8.6, 170, 93,000.

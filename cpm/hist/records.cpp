@@ -4,6 +4,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "cpm/grad_row.h"
 #include "engine/io/file.h"
 #include "engine/io/npz.h"
 #include "kernels/base/error.h"
@@ -15,11 +16,7 @@ using nlohmann::json;
 
 constexpr uint64_t kMetaLimit = uint64_t{64} << 20;
 constexpr size_t kSigned = 2 * kGradBins;  // counters of the signed axis
-constexpr const char* kSpecialNames[] = {"zero", "subnormal", "underflow", "overflow", "nan", "inf"};
-constexpr const char* kStatNames[] = {"l2", "max", "mean", "update_ratio"};
-constexpr size_t kStats = std::size(kStatNames);
-static_assert(std::size(kSpecialNames) == kSpecials);
-constexpr int kMostLinearBins = 1 << 16;
+constexpr size_t kStats = GradRow::kStats.size();
 
 [[noreturn]] void bad(const std::filesystem::path& file, const std::string& what, const std::string& expected,
                       const std::string& got, const std::string& hint = "") {
@@ -40,18 +37,14 @@ T value(const std::filesystem::path& file, const json& object, const char* key) 
   }
 }
 
-GradKind parse_kind(const std::filesystem::path& file, const std::string& name) {
-  for (const GradKind kind : {GradKind::Weight, GradKind::Bias, GradKind::Activation}) {
-    if (name == grad_kind_name(kind)) return kind;
-  }
-  bad(file, "unknown kind of tensor", "weight, bias or activation", name);
-}
-
-RecordedTensor parse_tensor(const std::filesystem::path& file, const json& entry) {
-  RecordedTensor tensor;
+GradTensor parse_tensor(const std::filesystem::path& file, const json& entry) {
+  GradTensor tensor;
   tensor.name = value<std::string>(file, entry, "name");
   tensor.layer = value<std::string>(file, entry, "layer");
-  tensor.kind = parse_kind(file, value<std::string>(file, entry, "kind"));
+  tensor.kind = value<std::string>(file, entry, "kind");
+  if (std::find(kGradKinds.begin(), kGradKinds.end(), tensor.kind) == kGradKinds.end()) {
+    bad(file, "unknown kind of tensor", fmt::format("{}", fmt::join(kGradKinds, ", ")), tensor.kind);
+  }
   tensor.depth = value<int>(file, entry, "depth");
   tensor.stage = value<int>(file, entry, "stage");
   tensor.shape = value<std::vector<int64_t>>(file, entry, "shape");
@@ -81,8 +74,8 @@ RecordedMeta parse_meta(const std::filesystem::path& file, const json& meta) {
   if (format != 1)
     bad(file, "unknown format", "1", std::to_string(format), "read it with the build that wrote it");
   check_bins(file, meta);
-  check_list(file, meta, "specials", kSpecialNames);
-  check_list(file, meta, "stats", kStatNames);
+  check_list(file, meta, "specials", GradRow::kSpecials);
+  check_list(file, meta, "stats", GradRow::kStats);
   RecordedMeta result;
   result.run = value<std::string>(file, meta, "run");
   result.intermediate_supervision = value<bool>(file, meta, "intermediate_supervision");
@@ -92,9 +85,10 @@ RecordedMeta parse_meta(const std::filesystem::path& file, const json& meta) {
     bad(file, "steps_per_epoch", "above 0", fmt::format("{:g}", result.epochs.steps));
   }
   if (const json linear = value<json>(file, meta, "linear"); !linear.is_null()) {
-    const SignedBins bins{value<int>(file, linear, "bins"), value<double>(file, linear, "range")};
-    if (bins.bins < 1 || bins.bins > kMostLinearBins || !(bins.range > 0)) {
-      bad(file, "linear bins", "1 to 65536 bins, a range above 0", linear.dump().substr(0, 80));
+    const kernels::LinearBins bins{value<int>(file, linear, "bins"), value<double>(file, linear, "range")};
+    if (bins.bins < 1 || bins.bins > kernels::LinearBins::kMostBins || !(bins.range > 0)) {
+      bad(file, "linear bins", fmt::format("1 to {} bins, a range above 0", kernels::LinearBins::kMostBins),
+          linear.dump().substr(0, 80));
     }
     result.linear = bins;
   }
@@ -118,10 +112,10 @@ std::vector<T> table(const engine::NpzFile& file, const std::string& name, size_
 }
 
 /// Every element is counted once a step, so the sum is a multiple of the tensor's size.
-void check_sum(const engine::NpzFile& file, const RecordedTensor& tensor, bool by_epoch, uint64_t sum) {
+void check_sum(const engine::NpzFile& file, const GradTensor& tensor, bool by_epoch, uint64_t sum) {
   uint64_t size = 1;
   for (const int64_t side : tensor.shape) size *= static_cast<uint64_t>(side);
-  if (size == 0 || tensor.kind == GradKind::Activation) return;  // those depend on the batch
+  if (size == 0 || tensor.kind == "activation") return;  // those depend on the batch
   if (by_epoch ? sum % size != 0 : sum != size) {
     bad(file.name(), fmt::format("the counters of {} do not sum to its elements", tensor.name),
         std::to_string(size), std::to_string(sum));
@@ -129,11 +123,6 @@ void check_sum(const engine::NpzFile& file, const RecordedTensor& tensor, bool b
 }
 
 }  // namespace
-
-const char* grad_kind_name(GradKind kind) {
-  static constexpr const char* kNames[] = {"weight", "bias", "activation"};
-  return kNames[static_cast<size_t>(kind)];
-}
 
 GradFolder GradFolder::open(const std::filesystem::path& run) {
   std::error_code error;
@@ -168,7 +157,7 @@ GradFolder GradFolder::open(const std::filesystem::path& run) {
   return folder;
 }
 
-void GradFolder::each_record(const RecordedTensor& tensor, const Visitor& visit) const {
+void GradFolder::each_record(const GradTensor& tensor, const Visitor& visit) const {
   size_t first = 0;
   for (const Part& part : parts_) {
     const engine::NpzFile file = engine::NpzFile::read(part.file);

@@ -2,6 +2,7 @@
 // records of one tensor at a time are unpacked, so memory does not grow with the number of tensors.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -9,25 +10,16 @@
 #include <string>
 #include <vector>
 
+#include "cpm/grad_collector.h"
 #include "cpm/hist/counts.h"
 
 namespace cpm {
 
-enum class GradKind { Weight, Bias, Activation };
-/// "weight", "bias", "activation".
-const char* grad_kind_name(GradKind kind);
+/// What GradTensor::kind may be.
+inline constexpr std::array<const char*, 3> kGradKinds = {"weight", "bias", "activation"};
 
-struct RecordedTensor {
-  std::string name, layer;
-  GradKind kind = GradKind::Weight;
-  int depth = 0;  // from 1, nearest the image
-  int stage = 0;  // from 1
-  std::vector<int64_t> shape;
-};
-
-/// How steps are told to epochs. A record of a step belongs to the epoch that the step begins in or lies in;
-/// one that is accumulated over an epoch carries the step that reaches its end, which need not be the last in
-/// whole.
+/// How steps are told to epochs. A step that two of them share belongs to the later one; a record that is
+/// accumulated over an epoch carries the step that reaches its end, and belongs to the one that ends.
 struct Epochs {
   double steps = 1;          // in each, may be fractional
   bool accumulated = false;  // a record is an epoch
@@ -38,8 +30,8 @@ struct RecordedMeta {
   std::string run;
   bool intermediate_supervision = true;
   Epochs epochs;
-  std::optional<SignedBins> linear;
-  std::vector<RecordedTensor> tensors;  // by depth
+  std::optional<kernels::LinearBins> linear;
+  std::vector<GradTensor> tensors;  // by depth
 };
 
 struct RecordedStats {
@@ -59,7 +51,7 @@ class GradFolder {
 
   using Visitor = std::function<void(size_t record, const HistCounts& counts, const RecordedStats& stats)>;
   /// Every record of a tensor of meta(), in order of steps. BadData names the file and what is wrong with it.
-  void each_record(const RecordedTensor& tensor, const Visitor& visit) const;
+  void each_record(const GradTensor& tensor, const Visitor& visit) const;
 
  private:
   struct Part {

@@ -34,7 +34,7 @@ std::string quantiles_csv(const HistView& view) {
       for (const HistTensor& tensor : run.tensors) {
         const RecordSummary& summary = tensor.records[record];
         csv += fmt::format("{},{},{},{},{},{}", run_letter(r), run.steps[record], quoted(tensor.tensor.name),
-                           grad_kind_name(tensor.tensor.kind), tensor.tensor.depth, tensor.tensor.stage);
+                           tensor.tensor.kind, tensor.tensor.depth, tensor.tensor.stage);
         for (const double quantile : summary.quantiles) csv += "," + cell(quantile);
         csv += fmt::format(",{},{},{},{},{},{}\n", cell(summary.zero_share), summary.non_finite,
                            cell(summary.stats.mean), cell(summary.stats.max), cell(summary.stats.l2),

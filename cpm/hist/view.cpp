@@ -25,35 +25,34 @@ constexpr double kLowest = 0.02, kHighest = 0.999;  // quantiles that the axis o
                        {.where = where.string(), .what = what, .expected = expected, .got = got});
 }
 
-bool chosen(const HistOptions& options, const RecordedTensor& tensor) {
+bool chosen(const HistOptions& options, const GradTensor& tensor) {
   const char* glob = options.tensors.c_str();
   return tensor.kind == options.kind &&
          (fnmatch(glob, tensor.name.c_str(), 0) == 0 || fnmatch(glob, tensor.layer.c_str(), 0) == 0);
 }
 
-std::vector<RecordedTensor> chosen_tensors(const GradFolder& folder, const HistOptions& options) {
-  std::vector<RecordedTensor> tensors;
-  for (const RecordedTensor& tensor : folder.meta().tensors) {
+std::vector<GradTensor> chosen_tensors(const GradFolder& folder, const HistOptions& options) {
+  std::vector<GradTensor> tensors;
+  for (const GradTensor& tensor : folder.meta().tensors) {
     if (chosen(options, tensor)) tensors.push_back(tensor);
   }
   if (tensors.empty()) {
     bad(folder.path(), "holds no such tensor",
-        fmt::format("a tensor of kind {} that matches {}", grad_kind_name(options.kind), options.tensors),
+        fmt::format("a tensor of kind {} that matches {}", options.kind, options.tensors),
         fmt::format("{} tensors of other kinds and names", folder.meta().tensors.size()));
   }
   std::stable_sort(tensors.begin(), tensors.end(),
-                   [](const RecordedTensor& a, const RecordedTensor& b) { return a.depth < b.depth; });
+                   [](const GradTensor& a, const GradTensor& b) { return a.depth < b.depth; });
   return tensors;
 }
 
 /// Of `tensors` those that `other` has too; names of the rest go to left_out.
-std::vector<RecordedTensor> common(const std::vector<RecordedTensor>& tensors,
-                                   const std::vector<RecordedTensor>& other, const std::string& label,
-                                   std::vector<std::string>* left_out) {
+std::vector<GradTensor> common(const std::vector<GradTensor>& tensors, const std::vector<GradTensor>& other,
+                               const std::string& label, std::vector<std::string>* left_out) {
   std::set<std::string> names;
-  for (const RecordedTensor& tensor : other) names.insert(tensor.name);
-  std::vector<RecordedTensor> both;
-  for (const RecordedTensor& tensor : tensors) {
+  for (const GradTensor& tensor : other) names.insert(tensor.name);
+  std::vector<GradTensor> both;
+  for (const GradTensor& tensor : tensors) {
     if (names.count(tensor.name) > 0) {
       both.push_back(tensor);
     } else {
@@ -126,7 +125,7 @@ void add_to_spans(const std::vector<StepSpan>& spans, int64_t step, const HistCo
 }
 
 HistTensor read_tensor(const GradFolder& folder, const HistView& view, const HistRun& run,
-                       const RecordedTensor& tensor) {
+                       const GradTensor& tensor) {
   HistTensor result{.tensor = tensor};
   result.records.resize(run.steps.size());
   std::vector<HistCounts> columns;
@@ -213,7 +212,7 @@ HistView gather(const std::vector<std::filesystem::path>& runs, const HistOption
   CPM_CHECK(runs.size() == 1 || runs.size() == 2, "{} runs", runs.size());
   HistView view{.options = options};
   std::vector<GradFolder> folders;
-  std::vector<std::vector<RecordedTensor>> tensors;
+  std::vector<std::vector<GradTensor>> tensors;
   view.steps = {std::numeric_limits<int64_t>::max(), 0};
   size_t records = kColumns;
   for (const std::filesystem::path& path : runs) {
@@ -230,10 +229,10 @@ HistView gather(const std::vector<std::filesystem::path>& runs, const HistOption
     tensors[1] = common(tensors[1], tensors[0], view.runs[1].label, &view.left_out);
     tensors[0] = both;
     if (both.empty()) bad(runs[1], "has no tensor in common with the other run", "runs of like networks", "");
-    std::sort(tensors[1].begin(), tensors[1].end(), [&](const RecordedTensor& a, const RecordedTensor& b) {
-      const auto place = [&](const RecordedTensor& tensor) {
+    std::sort(tensors[1].begin(), tensors[1].end(), [&](const GradTensor& a, const GradTensor& b) {
+      const auto place = [&](const GradTensor& tensor) {
         return std::find_if(both.begin(), both.end(),
-                            [&](const RecordedTensor& t) { return t.name == tensor.name; });
+                            [&](const GradTensor& t) { return t.name == tensor.name; });
       };
       return place(a) < place(b);
     });
@@ -243,7 +242,7 @@ HistView gather(const std::vector<std::filesystem::path>& runs, const HistOption
   view.blocks = grid_blocks(tensors[0]);
   choose_rows(&view);
   for (size_t r = 0; r < runs.size(); ++r) {
-    for (const RecordedTensor& tensor : tensors[r]) {
+    for (const GradTensor& tensor : tensors[r]) {
       view.runs[r].tensors.push_back(read_tensor(folders[r], view, view.runs[r], tensor));
     }
   }

@@ -13,7 +13,7 @@
 namespace cpm {
 
 struct HistOptions {
-  GradKind kind = GradKind::Weight;
+  std::string kind = "weight";  // of kGradKinds
   std::string tensors = "*";    // glob over names of tensors and of layers
   std::vector<int64_t> epochs;  // rows of the grid; empty: the first three, or thirds of a shorter run
   std::optional<double> range;  // of the grid's signed axis
@@ -30,7 +30,7 @@ struct RecordSummary {
 };
 
 struct HistTensor {
-  RecordedTensor tensor;
+  GradTensor tensor;
   std::vector<RecordSummary> records;  // HistRun::steps
   HistCounts all;                      // sums of the records in the run,
   std::vector<HistCounts> slices;      // in each of HistView::slices,
@@ -55,9 +55,9 @@ struct HistView {
   std::vector<StepSpan> slices, columns;    // `steps` cut for the ridgelines and for the map
   std::vector<std::string> row_names;       // "epoch 1", "steps 1-40"
   std::vector<std::vector<size_t>> blocks;  // of the grid, into HistRun::tensors
-  LogRange magnitudes, medians;  // axis of the ridgelines, colours of the map: fixed in all the data
-  SignedBins signed_axis;        // of the grid
-  bool recorded_linear = false;  // the grid shows recorded linear bins, not spread logarithmic ones
+  LogRange magnitudes, medians;     // axis of the ridgelines, colours of the map: fixed in all the data
+  kernels::LinearBins signed_axis;  // of the grid
+  bool recorded_linear = false;     // the grid shows recorded linear bins, not spread logarithmic ones
 };
 
 /// Reads one run, or two to be compared (what both have; their other tensors are named in left_out). BadData

@@ -14,8 +14,8 @@
 
 namespace {
 
+using cpm::GradTensor;
 using cpm::HistCounts;
-using cpm::RecordedTensor;
 using cpm::Special;
 using cpm::StepSpan;
 
@@ -56,18 +56,18 @@ HistCounts binned(const std::vector<float>& values) {
   return counts;
 }
 
-std::vector<RecordedTensor> network(int stages) {
-  std::vector<RecordedTensor> tensors;
+std::vector<GradTensor> network(int stages) {
+  std::vector<GradTensor> tensors;
   for (const cpm::Layer& layer : cpm::network_layers({.stages = stages})) {
     if (layer.kind != cpm::LayerKind::Conv) continue;
     const int depth = static_cast<int>(tensors.size()) + 1;
     tensors.push_back(
-        {.name = layer.name + ".weight", .layer = layer.name, .depth = depth, .stage = layer.stage});
+        {.name = layer.name + ".weight", .depth = depth, .stage = layer.stage, .layer = layer.name});
   }
   return tensors;
 }
 
-std::vector<std::vector<std::string>> names(const std::vector<RecordedTensor>& tensors) {
+std::vector<std::vector<std::string>> names(const std::vector<GradTensor>& tensors) {
   std::vector<std::vector<std::string>> result;
   for (const auto& block : cpm::grid_blocks(tensors)) {
     result.emplace_back();
@@ -147,7 +147,7 @@ TEST_CASE("hist: quantiles of nothing, of one, of zeros") {
 TEST_CASE("hist: shares on the signed axis keep the mass within the range") {
   const std::vector<float> values = samples(4, 20000, -8, 2);
   const HistCounts counts = binned(values);
-  const cpm::SignedBins bins{40, 0.0078125};  // the range is a bin's edge: no bin is cut by it
+  const kernels::LinearBins bins{40, 0.0078125};  // the range is a bin's edge: no bin is cut by it
   const std::vector<double> shares = cpm::signed_shares(counts, bins);
   const auto inside =
       std::count_if(values.begin(), values.end(), [](float v) { return std::fabs(v) < 0.0078125F; });
@@ -183,8 +183,8 @@ TEST_CASE("hist: the layers of the paper's grid") {
   CHECK(cpm::belief_path(3).size() == 7 + 5 + 5);
   CHECK(cpm::belief_path(2)[7] == "Mconv1_stage2");
   // Tensors beside that way, where no other is asked for.
-  std::vector<RecordedTensor> trunk;
-  for (const RecordedTensor& tensor : network(3)) {
+  std::vector<GradTensor> trunk;
+  for (const GradTensor& tensor : network(3)) {
     if (tensor.layer.rfind("conv", 0) == 0 && tensor.stage == 2) trunk.push_back(tensor);
   }
   CHECK(names(trunk) == Names{{"conv1_stage2", "conv3_stage2", "conv4_stage2"}});

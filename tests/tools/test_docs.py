@@ -14,7 +14,6 @@ import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from grads_folder import write_grads  # noqa: E402
 from support import BIN, SOURCE, picture, write_lsp  # noqa: E402
 
 sys.path.insert(0, str(SOURCE / "tools"))
@@ -58,7 +57,7 @@ def commands(page):
 
 def readers_folder(folder):
     """What the pages take for granted: the repository's data (convolutions at 8 x 8 pixels, for their time), a photo, a
-    Leeds folder of a few people, two runs with histograms of gradients."""
+    Leeds folder of a few people."""
     (folder / "data/shapes").mkdir(parents=True)
     for part in (SOURCE / "data").iterdir():
         if part.name != "shapes":
@@ -68,8 +67,6 @@ def readers_folder(folder):
         (folder / "data/shapes" / file.name).write_text(small, encoding="utf-8")
     (folder / "photo.jpg").write_bytes(picture(80, 100))
     write_lsp(folder / "lspet", people=6)
-    write_grads(folder / "runs/with", steps=30)
-    write_grads(folder / "runs/without", steps=30, supervised=False)
 
 
 class Docs(unittest.TestCase):
