@@ -27,6 +27,11 @@ struct ConvOperands {
   T* dx = nullptr;        // [N, C, H, W], by GradMode
   T* dw = nullptr;        // [K, C, R, S], by GradMode
   bool relu = false;      // fprop writes relu(conv + b), bit for bit what kernels/relu makes of y
+
+  /// What the direction writes: y, dx or dw.
+  T* output(Direction direction) const {
+    return direction == Direction::Fprop ? y : direction == Direction::Dgrad ? dx : dw;
+  }
 };
 
 /// One algorithm. A row that cannot do a problem says why; it never falls back silently.

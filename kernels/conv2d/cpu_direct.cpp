@@ -11,7 +11,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "kernels/base/error.h"
 #include "kernels/conv2d/correlation.h"
 #include "kernels/conv2d/rows.h"
 
@@ -324,8 +323,7 @@ void run(const Exec& exec, const ConvProblem& problem, Direction direction, cons
   const bool fprop = direction == Direction::Fprop, dgrad = direction == Direction::Dgrad;
   if (!fprop && mode == GradMode::Ignore) return;
   const Plan plan = make_plan(exec.isa, problem, direction);
-  CPM_CHECK(exec.workspace.bytes >= plan.bytes, "cpu.direct got {} bytes of workspace for {} {}",
-            exec.workspace.bytes, direction_name(direction), to_string(problem));
+  require_workspace(exec, plan.bytes, "cpu.direct", problem, direction);
   const Call call{.plan = plan,
                   .threads = *exec.threads,
                   .scratch = static_cast<char*>(exec.workspace.data),
@@ -333,9 +331,7 @@ void run(const Exec& exec, const ConvProblem& problem, Direction direction, cons
                   .w = t.w,
                   .b = fprop ? t.b : nullptr,
                   .dy = t.dy,
-                  .out = fprop   ? t.y
-                         : dgrad ? t.dx
-                                 : t.dw,
+                  .out = t.output(direction),
                   .turned = dgrad,
                   .add = !fprop && mode == GradMode::Accumulate,
                   .relu = fprop && t.relu};

@@ -80,16 +80,11 @@ void execute(const FftCall& call) {
   if (plan.has_gradient()) fft_store_gradient(call);
 }
 
-void require_workspace(const Exec& exec, const FftPlan& plan, const ConvProblem& problem) {
-  CPM_CHECK(exec.workspace.bytes >= plan.bytes, "cpu.fft got {} of {} bytes of workspace for {}",
-            exec.workspace.bytes, plan.bytes, to_string(problem));
-}
-
 void run(const Exec& exec, const ConvProblem& problem, Direction direction, const ConvOperands<float>& t,
          GradMode mode) {
   if (direction != Direction::Fprop && mode == GradMode::Ignore) return;
   const FftPlan plan = make_fft_plan(exec.isa, problem, fft_task(direction));
-  require_workspace(exec, plan, problem);
+  require_workspace(exec, plan.bytes, "cpu.fft", problem, direction);
   const bool accumulate = mode == GradMode::Accumulate;
   FftCall call{.plan = plan, .threads = *exec.threads, .scratch = static_cast<char*>(exec.workspace.data)};
   switch (direction) {
@@ -119,7 +114,8 @@ void run(const Exec& exec, const ConvProblem& problem, Direction direction, cons
 void backward(const Exec& exec, const ConvProblem& problem, const ConvOperands<float>& t, GradMode dx_mode,
               GradMode dw_mode) {
   const FftPlan plan = make_fft_plan(exec.isa, problem, FftTask::Backward);
-  require_workspace(exec, plan, problem);
+  CPM_CHECK(exec.workspace.bytes >= plan.bytes, "cpu.fft got {} bytes of workspace, needs {} for backward {}",
+            exec.workspace.bytes, plan.bytes, to_string(problem));
   execute({.plan = plan,
            .threads = *exec.threads,
            .scratch = static_cast<char*>(exec.workspace.data),

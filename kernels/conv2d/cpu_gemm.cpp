@@ -6,7 +6,6 @@
 // inner loop. Tasks are cut by the problem alone; terms are added in the order of d, images in theirs.
 #include <algorithm>
 
-#include "kernels/base/error.h"
 #include "kernels/conv2d/correlation.h"
 #include "kernels/conv2d/rows.h"
 
@@ -212,16 +211,13 @@ void run(const Exec& exec, const ConvProblem& problem, Direction direction, cons
   const bool fprop = direction == Direction::Fprop, dgrad = direction == Direction::Dgrad;
   if (!fprop && mode == GradMode::Ignore) return;
   const Product m = make_product(exec.isa, problem, direction);
-  CPM_CHECK(exec.workspace.bytes >= m.bytes(), "cpu.gemm got {} bytes of workspace for {} {}",
-            exec.workspace.bytes, direction_name(direction), to_string(problem));
+  require_workspace(exec, m.bytes(), "cpu.gemm", problem, direction);
   Call call{.product = m,
             .threads = *exec.threads,
             .a = fprop || dgrad ? t.w : t.dy,
             .b = dgrad ? t.dy : t.x,
             .packed = static_cast<float*>(exec.workspace.data),
-            .out = fprop   ? t.y
-                   : dgrad ? t.dx
-                           : t.dw,
+            .out = t.output(direction),
             .bias = fprop ? t.b : nullptr,
             .add = !fprop && mode == GradMode::Accumulate,
             .relu = fprop && t.relu};

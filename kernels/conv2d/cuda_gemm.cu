@@ -206,7 +206,7 @@ void run(const Exec& exec, const ConvProblem& c, Direction direction, const Conv
   Plan plan = make_plan(c, direction);
   Job& job = plan.job;
   require_workspace(exec, plan.workspace_bytes(), "cuda.gemm", c, direction);
-  float* const out = fprop ? t.y : dgrad ? t.dx : t.dw;
+  float* const out = t.output(direction);
   const bool add = !fprop && mode == GradMode::Accumulate, relu = fprop && t.relu, split = job.parts > 1;
   const float* const bias = fprop ? t.b : nullptr;
   float* const parts = static_cast<float*>(exec.workspace.data);

@@ -1,7 +1,7 @@
 // The CUDA rows that cuda_rows.cpp lists, each defined in the file of its algorithm.
 #pragma once
 
-#include "kernels/conv2d/conv2d.h"
+#include "kernels/conv2d/rows.h"
 
 namespace kernels {
 
@@ -14,9 +14,5 @@ ConvRow<float> cuda_direct_conv();
 /// One thread an output, any stride and padding, sums in double: the bits of cpu.reference
 /// (cuda_reference.cu).
 ConvRow<float> cuda_reference_conv();
-
-/// An Internal error unless exec's workspace has the bytes that a row has asked for.
-void require_workspace(const Exec& exec, size_t bytes, const char* row, const ConvProblem& problem,
-                       Direction direction);
 
 }  // namespace kernels

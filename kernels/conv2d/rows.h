@@ -25,4 +25,8 @@ ConvRow<float> cpu_fft_conv();
 ConvRow<float> cudnn_best_conv();
 ConvRow<float> cublas_gemm_conv();
 
+/// An Internal error unless exec's workspace has the bytes that a row has asked for.
+void require_workspace(const Exec& exec, size_t bytes, const char* row, const ConvProblem& problem,
+                       Direction direction);
+
 }  // namespace kernels

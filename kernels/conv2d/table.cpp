@@ -2,6 +2,7 @@
 #include <array>
 #include <vector>
 
+#include "kernels/base/error.h"
 #include "kernels/conv2d/rows.h"
 
 namespace kernels {
@@ -22,6 +23,12 @@ template <>
 std::span<const ConvRow<double>> conv_rows<double>() {
   static const std::array rows{cpu_reference_conv<double>()};
   return rows;
+}
+
+void require_workspace(const Exec& exec, size_t bytes, const char* row, const ConvProblem& problem,
+                       Direction direction) {
+  CPM_CHECK(exec.workspace.bytes >= bytes, "{} got {} bytes of workspace, needs {} for {} {}", row,
+            exec.workspace.bytes, bytes, direction_name(direction), to_string(problem));
 }
 
 }  // namespace kernels

@@ -35,16 +35,12 @@ const ConvProblem kLarge{
 const ConvProblem kStrided{
     .N = 2, .C = 3, .H = 11, .W = 8, .K = 4, .R = 3, .S = 2, .pad_h = 2, .pad_w = 1, .stride = 2};
 
-float* output_of(const ConvOperands<float>& t, Direction direction) {
-  return direction == Direction::Fprop ? t.y : direction == Direction::Dgrad ? t.dx : t.dw;
-}
-
 enum class Fault { None, OneUnwritten, Scaled, Shifted };
 
 template <Fault kFault>
 void run(const Exec& exec, const ConvProblem& problem, Direction direction,
          const ConvOperands<float>& operands, GradMode mode) {
-  float* const out = output_of(operands, direction);
+  float* const out = operands.output(direction);
   const int64_t size = engine::output_size(problem, direction);
   const float last = out[size - 1];
   oracle().run(exec, problem, direction, operands, mode);
