@@ -104,8 +104,8 @@ LogRange log_range(const std::vector<double>& magnitudes, double most) {
     high = std::max(high, std::log10(magnitude));
   }
   if (!(high >= low)) return {};
-  low = std::floor(low + 1e-9);
-  high = std::ceil(high - 1e-9);
+  low = std::floor(low + 1e-9) + 0.0;  // + 0.0: never "-0"
+  high = std::ceil(high - 1e-9) + 0.0;
   if (high == low) high += 1;
   return {std::max(low, high - most), high};
 }

@@ -221,5 +221,6 @@ TEST_CASE("hist: spans, ranges and axes") {
   CHECK(cpm::log_range({3e-5, 0.02, NAN, 0}, 12) == cpm::LogRange{-5, -1});
   CHECK(cpm::log_range({1e-30, 0.02}, 12) == cpm::LogRange{-13, -1});
   CHECK(cpm::log_range({0.1}, 12) == cpm::LogRange{-1, 0});
+  CHECK(!std::signbit(cpm::log_range({0.3}, 12).high));
   CHECK(cpm::log_range({}, 12) == cpm::LogRange{-1, 0});
 }
