@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "cpm/device.h"
+#include "cpm/grad_row.h"
 #include "cpm/named_batch.h"
 #include "cpm/step_runner.h"
 #include "engine/io/conv_cache.h"
@@ -31,6 +32,7 @@ struct Flags {
   std::string mode = "forward,step", device = "auto";
   std::optional<std::string> algo;
   bool json = false, on_request = false, no_cuda_graph = false, no_deterministic = false, tune = false;
+  bool grad_hist = false;
 };
 
 struct Setup {
@@ -148,15 +150,17 @@ class Bench {
     plan_ = plan_of(f, s, model_, device_.exec, batch_);
   }
 
-  Sample sample(bool step) {
+  /// count: a step that also counts its gradients, until their counts are in a record's rows.
+  Sample sample(bool step, bool count = false) {
     prepare(step);
     Sample sample;
     const double used = engine::processor_seconds();
     const auto start = std::chrono::steady_clock::now();
     if (step) {
       runner_->upload(batch_);
-      runner_->launch({.optimizer = adam_.get(), .lr = 1e-5});
+      runner_->launch({.optimizer = adam_.get(), .lr = 1e-5, .collect = count});
       sample.result = runner_->wait();
+      if (count) add_row();
     } else {
       runner_->beliefs(batch_);
     }
@@ -185,11 +189,18 @@ class Bench {
     runner_.reset();
     runner_ = std::make_unique<cpm::StepRunner>(model_, device_.exec, !flags_.no_cuda_graph);
     follow(plan_, flags_.algo, batch_, step, runner_.get());
+    if (flags_.grad_hist) runner_->collect({});
     adam_.reset();
     if (!step) return;
     adam_ = std::make_unique<engine::Optimizer>(
         model_.parameters(), engine::OptimizerOptions{},
         std::vector<engine::ParameterScale>(model_.parameters().all().size()));
+  }
+
+  void add_row() {
+    const std::vector<cpm::GradCounts> counts = runner_->collected();
+    rows_.assign(counts.size(), {});
+    for (size_t i = 0; i < counts.size(); ++i) rows_[i].add(counts[i]);
   }
 
   Flags flags_;
@@ -199,6 +210,7 @@ class Bench {
   Plan plan_;
   std::unique_ptr<cpm::StepRunner> runner_;
   std::unique_ptr<engine::Optimizer> adam_;  // while the runner runs steps
+  std::vector<cpm::GradRow> rows_;           // of the step that counted last
 };
 
 /// Untimed calls, then `samples` timed ones, each reported on stderr. A device loads its kernels in the first
@@ -210,6 +222,23 @@ std::vector<Sample> time_calls(Bench* bench, bool step, int samples) {
   for (int i = 0; i < samples; ++i) {
     all.push_back(bench->sample(step));
     fmt::print(stderr, "{} {}/{}: {:.4f} s\n", step ? "step" : "forward", i + 1, samples, all.back().seconds);
+  }
+  return all;
+}
+
+/// The same for steps with and without counted gradients, in turns.
+std::pair<std::vector<Sample>, std::vector<Sample>> time_counting(Bench* bench, int samples) {
+  std::pair<std::vector<Sample>, std::vector<Sample>> all;
+  for (int untimed = 0; untimed < 2; ++untimed) {
+    for (const bool count : {false, true}) bench->sample(true, count);
+  }
+  for (int i = 0; i < samples; ++i) {
+    // Either goes first in turn: what the first leaves in the caches helps nobody for long.
+    for (const bool count : {i % 2 == 0, i % 2 != 0}) {
+      (count ? all.second : all.first).push_back(bench->sample(true, count));
+    }
+    fmt::print(stderr, "step {}/{}: {:.4f} s, counting {:.4f} s\n", i + 1, samples, all.first.back().seconds,
+               all.second.back().seconds);
   }
   return all;
 }
@@ -239,6 +268,23 @@ void print_timing(const std::string& name, const std::vector<Sample>& samples) {
       "{:<8} median {:.4f} s, minimum {:.4f} s, {} samples, (user + system) / wall {:.2f} to {:.2f} a "
       "thread\n",
       name, stats.median, stats.min, samples.size(), busy.min, busy.max);
+}
+
+/// What counting costs: the median difference of a turn's two steps over the median step without.
+void report_counting(Bench* bench, const Setup& s, bool text, tools::JsonObject* json) {
+  const auto [plain, counting] = time_counting(bench, s.samples);
+  std::vector<double> more;
+  for (size_t i = 0; i < plain.size(); ++i) more.push_back(counting[i].seconds - plain[i].seconds);
+  const double median = engine::sample_stats(each(plain, [](auto& one) { return one.seconds; })).median;
+  const double share = engine::sample_stats(more).median / median;
+  if (text) {
+    print_timing("step", plain);
+    print_timing("counting", counting);
+    fmt::print("counting gradients adds {:.2f} % to a step\n", 100 * share);
+  }
+  json->add_raw("step_plain", timing_json(plain));
+  json->add_raw("step_grad_hist", timing_json(counting));
+  json->add("grad_hist_share", share);
 }
 
 std::string machine_json(const cpm::Device& device) {
@@ -286,6 +332,9 @@ void declare(tools::Cli* cli, Flags* f) {
   cli->flag("--tune", &f->tune, "time the rows of every convolution once, run by the quickest");
   cli->flag("--no-deterministic", &f->no_deterministic,
             "also algorithms of cuDNN whose results vary from run to run");
+  cli->flag(
+      "--grad-hist", &f->grad_hist,
+      "besides, steps that count their gradients (cpm-train --grad-hist 1) in turns with some that do not");
   cli->option("--samples", &f->samples, "N", "timed calls of each (default 5)");
   cli->option("--threads", &f->threads, "N", "threads (default: all processors)");
   cli->flag("--no-cuda-graph", &f->no_cuda_graph,
@@ -320,6 +369,7 @@ int run(int argc, char** argv) {
     json.add_raw(name, timing_json(samples));
     if (step) losses = each(samples, [](const Sample& sample) { return sample.result.loss; });
   }
+  if (f.grad_hist) report_counting(&bench, s, !f.json, &json);
   const double resident = engine::peak_resident_mb();
   const cpm::Device& device = bench.device();
   const double peak = kernels::measure_fma_peak_gflops(device.exec);
