@@ -19,10 +19,32 @@ void update_span(const S step, int64_t count, const T* __restrict__ g, State* __
   for (int64_t i = 0; i < count; ++i) update(step, g[i], state[i]...);
 }
 
+/// Eight running sums of each, added in order at the end: a single one would wait for the adder at every
+/// element.
+template <class T>
+void add_change(int64_t count, const T* before, const T* after, UpdateSums* sums) {
+  constexpr int kLanes = 8;
+  double changes[kLanes] = {}, weights[kLanes] = {};
+  const auto add = [&](int lane, int64_t i) {
+    const auto weight = static_cast<double>(before[i]), change = static_cast<double>(after[i]) - weight;
+    changes[lane] += change * change;
+    weights[lane] += weight * weight;
+  };
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+    for (int lane = 0; lane < kLanes; ++lane) add(lane, i + lane);
+  }
+  for (int lane = 0; i < count; ++i, ++lane) add(lane, i);
+  for (int lane = 0; lane < kLanes; ++lane) {
+    sums->change += changes[lane];
+    sums->weight += weights[lane];
+  }
+}
+
 /// The same in blocks that stay in the first cache, with what it does to w, the last of the state.
 template <class S, class T, class... State>
 UpdateSums measured_update(const S& step, int64_t count, const T* g, State*... state) {
-  constexpr int64_t kBlock = 2048;
+  constexpr int64_t kBlock = 256;
   T before[kBlock];
   UpdateSums sums;
   for (int64_t i = 0; i < count; i += kBlock) {
@@ -30,14 +52,7 @@ UpdateSums measured_update(const S& step, int64_t count, const T* g, State*... s
     const T* w = std::get<sizeof...(State) - 1>(std::tuple(state...)) + i;
     std::copy_n(w, size, before);
     update_span(step, size, g + i, (state + i)...);
-    sums.change += lane_sum(size, [&](int64_t k) {
-      const double change = static_cast<double>(w[k]) - static_cast<double>(before[k]);
-      return change * change;
-    });
-    sums.weight += lane_sum(size, [&](int64_t k) {
-      const auto weight = static_cast<double>(before[k]);
-      return weight * weight;
-    });
+    add_change(size, before, w, &sums);
   }
   return sums;
 }

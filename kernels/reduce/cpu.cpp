@@ -1,11 +1,10 @@
 // One SegmentStats per span and segment, joined in order. Within a span eight lanes run side by side, all in
-// double (also the count, which stays far below 2^53), so that a compiler can hold them in vector registers
-// of one shape. Zeros, subnormals, infinities and NaN are rare: the lanes only count them together, and a
-// span that has any is looked through once more, in the cache.
+// double, so that a compiler can hold them in vector registers of one shape. They take every number as finite
+// and normal, as nearly all are; a span whose sum or smallest number says otherwise is looked through once
+// more, in the cache.
 #include "kernels/reduce/cpu.h"
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <bit>
 #include <cmath>
@@ -21,19 +20,19 @@ namespace {
 
 constexpr int kLanes = 8;
 
+/// Of finite numbers: where there are others `sizes` becomes infinite or NaN.
 struct Lanes {
-  double squares[kLanes] = {}, sizes[kLanes] = {}, largest[kLanes] = {}, rare[kLanes] = {};
+  double squares[kLanes] = {}, sizes[kLanes] = {}, largest[kLanes] = {}, smallest[kLanes];
+
+  Lanes() { std::fill_n(smallest, kLanes, std::numeric_limits<double>::infinity()); }
 
   template <class T>
   void add(int lane, T x) {
     const double size = std::fabs(static_cast<double>(x));
-    const bool finite = size <= std::numeric_limits<double>::max();  // false for NaN too
-    const bool normal = finite && size >= static_cast<double>(std::numeric_limits<T>::min());
-    const double value = finite ? size : 0;
-    squares[lane] += value * value;
-    sizes[lane] += value;
-    largest[lane] = value > largest[lane] ? value : largest[lane];
-    rare[lane] += normal ? 0.0 : 1.0;
+    squares[lane] += size * size;
+    sizes[lane] += size;
+    largest[lane] = size > largest[lane] ? size : largest[lane];
+    smallest[lane] = size < smallest[lane] ? size : smallest[lane];
   }
 };
 
@@ -48,55 +47,74 @@ void classify(int64_t count, const T* x, SegmentStats& stats) {
   }
 }
 
+/// Leaves out what is not finite, with a test for each element.
 template <class T>
-SegmentStats span_stats(int64_t count, const T* x) {
-  Lanes lanes;
-  int64_t i = 0;
-  for (; i + kLanes <= count; i += kLanes) {
-    for (int lane = 0; lane < kLanes; ++lane) lanes.add(lane, x[i + lane]);
+void drop_non_finite(int64_t count, const T* x, Lanes& lanes) {
+  lanes = {};
+  for (int64_t i = 0; i < count; ++i) {
+    lanes.add(static_cast<int>(i % kLanes), std::isfinite(x[i]) ? x[i] : T(0));
   }
-  for (int lane = 0; i < count; ++i, ++lane) lanes.add(lane, x[i]);
+}
+
+template <class T>
+SegmentStats stats_of(Lanes lanes, int64_t count, const T* x) {
+  double sizes = 0;
+  for (const double size : lanes.sizes) sizes += size;
+  const bool finite = std::isfinite(sizes);
+  if (!finite) drop_non_finite(count, x, lanes);
   SegmentStats stats;
-  double rare = 0;
+  double smallest = std::numeric_limits<double>::infinity();
   for (int lane = 0; lane < kLanes; ++lane) {
     stats.sum_squares += lanes.squares[lane];
     stats.sum_abs += lanes.sizes[lane];
     stats.max_abs = std::max(stats.max_abs, lanes.largest[lane]);
-    rare += lanes.rare[lane];
+    smallest = std::min(smallest, lanes.smallest[lane]);
   }
-  if (rare > 0) classify(count, x, stats);
+  if (!finite || smallest < static_cast<double>(std::numeric_limits<T>::min())) classify(count, x, stats);
   return stats;
 }
 
-/// Counts by sign, exponent and top bit of the mantissa, which are a number's highest bits. Neighbours often
-/// fall into one bin, so four tables take turns: a counter's next addition would wait for its last one.
+/// Calls also(i) for every element.
+template <class T, class Also>
+SegmentStats span_stats(int64_t count, const T* x, Also also) {
+  Lanes lanes;
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+    for (int lane = 0; lane < kLanes; ++lane) lanes.add(lane, x[i + lane]);
+    for (int lane = 0; lane < kLanes; ++lane) also(i + lane);
+  }
+  for (int lane = 0; i < count; ++i, ++lane) {
+    lanes.add(lane, x[i]);
+    also(i);
+  }
+  return stats_of(lanes, count, x);
+}
+
+/// Statistics and counts by sign, exponent and top bit of the mantissa, which are a number's highest bits.
+/// Neighbours often fall into one bin, so four tables take turns: a counter's next addition would wait for
+/// its last one.
 template <class T>
-void count_magnitudes(int64_t count, const T* x, LogHistogram& histogram) {
+SegmentStats count_magnitudes(int64_t count, const T* x, LogHistogram& histogram) {
   using Format = FloatFormat<T>;
+  using Bits = typename Format::Bits;
   constexpr int kShift = Format::kMantissa - 1;
   constexpr size_t kRows = size_t{1} << (8 * sizeof(T) - kShift), kTables = 4;
-  std::array<std::vector<uint32_t>, kTables> tables;
-  for (std::vector<uint32_t>& table : tables) table.resize(kRows);
-  const auto row = [&](int64_t i) {
-    return static_cast<size_t>(std::bit_cast<typename Format::Bits>(x[i]) >> kShift);
-  };
-  uint32_t* const first[kTables] = {tables[0].data(), tables[1].data(), tables[2].data(), tables[3].data()};
-  int64_t i = 0;
-  for (; i + 4 <= count; i += 4) {
-    ++first[0][row(i)];
-    ++first[1][row(i + 1)];
-    ++first[2][row(i + 2)];
-    ++first[3][row(i + 3)];
-  }
-  for (; i < count; ++i) ++first[0][row(i)];
-  for (size_t r = 0; r < kRows; ++r) {
-    const auto bits = static_cast<typename Format::Bits>(static_cast<typename Format::Bits>(r) << kShift);
+  std::vector<uint32_t> tables(kTables * kRows);
+  uint32_t* const first = tables.data();
+  const SegmentStats stats = span_stats(count, x, [=](int64_t i) {
+    const auto row = static_cast<size_t>(std::bit_cast<Bits>(x[i]) >> kShift);
+    ++first[static_cast<size_t>(i) % kTables * kRows + row];
+  });
+  for (size_t row = 0; row < kRows; ++row) {
+    const auto bits = static_cast<Bits>(static_cast<Bits>(row) << kShift);
     const auto magnitude = bits & Format::kMagnitude;
     // Each row holds numbers of one kind; SegmentStats has zeros and subnormals, infinities and NaN.
     if (magnitude < Format::kSmallestNormal || magnitude >= Format::kInfinity) continue;
-    const uint32_t sum = tables[0][r] + tables[1][r] + tables[2][r] + tables[3][r];
+    uint32_t sum = 0;
+    for (size_t table = 0; table < kTables; ++table) sum += first[table * kRows + row];
     if (sum > 0) *counter_of<T>(histogram, bits) += sum;
   }
+  return stats;
 }
 
 void join(SegmentStats& total, const SegmentStats& part) {
@@ -143,9 +161,9 @@ void reduce_segments(const Exec& exec, const SegmentedArray& array, const T* x, 
     for_segments(array.segments, array.count, first, {begin, end - begin},
                  [&](int64_t index, const Segment&, int64_t from, int64_t to) {
                    const auto place = static_cast<size_t>(begin / kSpan + index);
-                   parts[place] = span_stats(to - from, x + from);
-                   // The span is in the cache by now.
-                   if (histograms != nullptr) count_magnitudes(to - from, x + from, part_histograms[place]);
+                   parts[place] = histograms == nullptr
+                                      ? span_stats(to - from, x + from, [](int64_t) {})
+                                      : count_magnitudes(to - from, x + from, part_histograms[place]);
                  });
   });
   for (int64_t i = 0; i < array.count; ++i) {
