@@ -22,8 +22,7 @@ using kernels::ExitCode;
 namespace {
 
 constexpr size_t kRecords = 256;  // of a part: some MB before they are deflated
-constexpr const char* kQuantileColumns =
-    "step,tensor,depth,stage,q05,q25,q50,q75,q95,mean,max,l2,update_ratio\n";
+constexpr const char* kQuantileColumns = "step,tensor,depth,stage,q05,q25,q50,q75,q95\n";
 constexpr double kQuantiles[] = {0.05, 0.25, 0.5, 0.75, 0.95};
 
 void make_folder(const fs::path& folder) {
@@ -340,9 +339,9 @@ std::string GradRecords::quantile_rows(const Part& part, size_t record) const {
     text += fmt::format("{},{},{},{}", part.steps[record], tensor.name, tensor.depth, tensor.stage);
     const uint64_t* counts = part.counts[i].data() + record * GradRow::kBins;
     const uint64_t* special = part.special[i].data() + record * GradRow::kSpecials.size();
-    for (const double q : kQuantiles) text += fmt::format(",{:.4g}", magnitude_quantile(counts, special, q));
-    const double* stats = part.stats[i].data() + record * GradRow::kStats.size();
-    text += fmt::format(",{:.4g},{:.4g},{:.4g},{:.4g}\n", stats[2], stats[1], stats[0], stats[3]);
+    // A bin is half an octave wide: more digits would say nothing.
+    for (const double q : kQuantiles) text += fmt::format(",{:.3g}", magnitude_quantile(counts, special, q));
+    text += '\n';
   }
   return text;
 }

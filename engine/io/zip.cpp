@@ -147,12 +147,12 @@ void check_disjoint(std::vector<PlacedEntry> entries, const std::string& file) {
   }
 }
 
-/// A raw deflate stream of `pieces`.
+/// A raw deflate stream of `pieces`. Z_RLE: tables of counts are short numbers between runs of zeros, which
+/// this packs as well as a search for matches does, in a third of the time.
 std::vector<uint8_t> deflate_all(std::span<const Bytes> pieces, uint64_t size) {
   z_stream stream{};
-  CPM_CHECK(
-      deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, -MAX_WBITS, 9, Z_DEFAULT_STRATEGY) == Z_OK,
-      "no memory to deflate");
+  CPM_CHECK(deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, -MAX_WBITS, 9, Z_RLE) == Z_OK,
+            "no memory to deflate");
   std::vector<uint8_t> packed(deflateBound(&stream, size));
   stream.next_out = packed.data();
   stream.avail_out = static_cast<uInt>(packed.size());
