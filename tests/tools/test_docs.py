@@ -29,6 +29,7 @@ SHORT = {
 # Run elsewhere, because they are this very build: the file that runs them.
 WHOLE_PROJECT = {
     "tools/demo.sh": "tests/tools/test_demo.py",
+    "tools/figure5.sh": "tests/tools/test_figure5.py",
     "tools/figure6.sh": "tests/tools/test_figure6.py",
     "tools/test.sh": ".ci/run",
     "tools/gpu_check.sh": "tests/tools/test_gpu_check.py",

@@ -1,30 +1,20 @@
 """tools/figure6.sh and cpm-compare, cut short: every variant is trained, finished ones are kept, the pictures say what the
-runs' own files say. The script uses the release build, so only from there."""
+runs' own files say."""
 
 import json
-import os
-import subprocess
 import sys
-import tempfile
-import unittest
-import xml.etree.ElementTree
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from support import BIN, SOURCE, TINY, Case, read_csv, run  # noqa: E402
+from figure_case import SVG, TINY_FIGURE, FigureCase, figure_main  # noqa: E402
+from support import TINY, read_csv, run  # noqa: E402
 
 VARIANTS = ("joint", "stagewise", "joint-from-stagewise", "last-only")
-FLAGS = ("--data", "synthetic:12", "--val", "synthetic:4", "--steps", "6", "--stages", "3", "--batch", "2",
-         "--set", "model.width=0.03", "--set", "data.input=64", "--set", "train.val_every=2")
-SVG = "{http://www.w3.org/2000/svg}"
+FLAGS = (*TINY_FIGURE, "--steps", "6", "--stages", "3", "--set", "train.val_every=2")
 
 
-class Figure6(Case):
-    def script(self, *arguments, code=0):
-        result = subprocess.run([SOURCE / "tools/figure6.sh", *arguments], capture_output=True, text=True, check=False,
-                                timeout=1200)
-        self.assertEqual(result.returncode, code, result.stdout + result.stderr)
-        return result
+class Figure6(FigureCase):
+    figure = "figure6"
 
     def test_menu(self):
         out = self.folder / "figure 6"
@@ -42,8 +32,7 @@ class Figure6(Case):
         self.check_pictures(out)
 
         # Again: nothing is trained; and an interrupted training alone goes on.
-        (out / "stages-2/weights.safetensors").unlink()
-        (out / "stages-2/status.json").write_text('{"state": "interrupted"}', encoding="utf-8")
+        self.interrupt(out / "stages-2")
         times = {name: (folder / "report.html").stat().st_mtime_ns for name, folder in runs.items()}
         self.script("--out", out, *FLAGS)
         for name, folder in runs.items():
@@ -78,14 +67,8 @@ class Figure6(Case):
         table = self.ok("cpm-compare", out / "joint").out
         self.assertRegex(table, rf"joint +3 +6 +{comparison['runs'][0]['pck'][-1]:.3f}\n")
 
-    def svg(self, path):
-        return xml.etree.ElementTree.parse(path).getroot()
-
     def test_mistakes(self):
-        for arguments in (("--stages", "2"), ("--stages",), ("--val", "synthetic:4"), ("--data", "synthetic:4")):
-            result = self.script(*arguments, code=64)
-            self.assertEqual(result.stderr.count("\n"), 1)
-            self.assertRegex(result.stderr, r"^error: --\w+: .* \| expected: ")
+        self.check_mistakes(("--stages", "2"), ("--stages",))
         self.error(run("cpm-compare"), 64, "RUN", "expected: 1 to 6", "got: 0")
         self.error(run("cpm-compare", self.folder), 65, str(self.folder))
         never = self.folder / "never"
@@ -95,8 +78,4 @@ class Figure6(Case):
 
 
 if __name__ == "__main__":
-    if BIN.resolve() != (SOURCE / "build/release/bin").resolve():
-        print("SKIPPED: tools/figure6.sh uses build/release, and this is another build")
-        sys.exit(77)
-    os.chdir(tempfile.gettempdir())
-    unittest.main()
+    figure_main()

@@ -149,7 +149,7 @@ class Scripts(unittest.TestCase):
                 self.assertIn("set -euo pipefail", script.read_text(encoding="utf-8"))
 
     def test_help(self):
-        for name in ("setup.sh", "build.sh", "test.sh", "demo.sh", "gpu_check.sh"):
+        for name in ("setup.sh", "build.sh", "test.sh", "demo.sh", "gpu_check.sh", "figure5.sh", "figure6.sh"):
             with self.subTest(script=name), tempfile.TemporaryDirectory() as elsewhere:
                 result = subprocess.run([str(SOURCE / "tools" / name), "--help"], cwd=elsewhere, capture_output=True,
                                         text=True, check=True)
