@@ -20,7 +20,8 @@ BIN = pathlib.Path(os.environ.get("CPM_BIN", SOURCE / "build/release/bin"))
 SLOW = float(os.environ.get("CPM_TEST_SLOW", "1"))
 LIMIT = 240 * SLOW
 
-PROGRAMS = ("cpm-train", "cpm-eval", "cpm-infer", "cpm-grad", "cpm-doctor", "bench_cpm")
+COMPUTING = ("cpm-train", "cpm-eval", "cpm-infer", "cpm-grad", "cpm-doctor", "bench_cpm", "bench_conv")  # have --threads
+PROGRAMS = (*COMPUTING, "cpm-compare", "cpm-hist")
 JOINTS = ("right ankle", "right knee", "right hip", "left hip", "left knee", "left ankle", "right wrist", "right elbow",
           "right shoulder", "left shoulder", "left elbow", "left wrist", "neck", "head top")
 LEFT_SHOULDER, RIGHT_HIP = 9, 2

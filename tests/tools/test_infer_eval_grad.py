@@ -3,6 +3,7 @@ shapes, and numbers that are found again by other means."""
 
 import json
 import math
+import re
 import shutil
 import subprocess
 
@@ -362,19 +363,41 @@ class Bench(Case):
     def test_json(self):
         report = self.json_of(self.ok("bench_cpm", *self.TINY, "--json", "--threads", 1))
         for name in ("forward", "step"):
-            times = report[name]
-            self.assertEqual(len(times["all"]), 2)
-            self.assertEqual(times["min"], min(times["all"]))
-            self.assertAlmostEqual(times["median"], sum(times["all"]) / 2, places=12)
-            self.assertGreater(times["min"], 0)
+            self.check_times(report[name])
         self.assertGreater(report["peak_rss_mb"], 1)
         self.assertGreater(report["peak_gflops"], 0)
         self.assertEqual(len(report["losses"]), 2)
         self.assertEqual(report["threads"], 1)
+        self.assertFalse([name for name in report if "grad_hist" in name])
         # The losses are those of a fixed filling: the same again, with another number of threads.
         again = self.json_of(self.ok("bench_cpm", *self.TINY, "--json", "--threads", 2, "--mode", "step"))
         self.assertEqual(again["losses"], report["losses"])
         self.assertNotIn("forward", again)
+
+    def check_times(self, times):
+        """Of two samples."""
+        self.assertEqual(set(times), {"median", "min", "all", "busy"})
+        self.assertEqual((len(times["all"]), len(times["busy"])), (2, 2))
+        self.assertEqual(times["min"], min(times["all"]))
+        self.assertAlmostEqual(times["median"], sum(times["all"]) / 2, places=12)
+        self.assertGreater(min(times["all"] + times["busy"]), 0)
+
+    def test_counting_gradients(self):
+        """Steps that count beside steps that do not, whatever else is timed; the share is the median difference of a turn's
+        two over the median without."""
+        arguments = ("bench_cpm", *self.TINY, "--threads", 1, "--mode", "forward", "--grad-hist")
+        report = self.json_of(self.ok(*arguments, "--json"))
+        self.assertEqual(set(report), {"forward", "step_plain", "step_grad_hist", "grad_hist_share", "peak_rss_mb",
+                                       "peak_gflops", "losses", "threads", "isa"})
+        plain, counting = report["step_plain"], report["step_grad_hist"]
+        for times in (report["forward"], plain, counting):
+            self.check_times(times)
+        more = sum(b - a for a, b in zip(plain["all"], counting["all"])) / 2
+        self.assertAlmostEqual(report["grad_hist_share"], more / plain["median"], places=9)
+        self.assertEqual(report["losses"], [])
+        told = self.ok(*arguments)
+        self.assertRegex(told.out, r"(?m)^counting gradients adds -?\d+\.\d\d % to a step$")
+        self.assertEqual(len(re.findall(r"(?m)^step \d/2: \S+ s, counting \S+ s$", told.err)), 2)
 
     def test_on_request(self):
         """The steps are those of --mode step, one for each line; maps are those of the weights at that moment."""
