@@ -60,7 +60,8 @@ struct TrainConfig {
   int64_t threads = 0;           // 0: all processors
   int64_t checkpoint_every = 0;  // steps; 0: only at the end and when interrupted
   int64_t keep_checkpoints = 3;
-  int64_t val_every = 0;  // steps; 0: at the end only
+  int64_t val_every = 0;     // steps; 0: at the end only
+  int64_t events_every = 0;  // steps; 0: each to step 10000, then every tenth
   bool intermediate_supervision = true;
   bool deterministic = true;    // our own kernels always are; libraries' only where asked
   bool cuda_graph = true;       // record the step once, replay it

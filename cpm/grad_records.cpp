@@ -191,6 +191,9 @@ void GradRecords::add(int64_t step, const std::vector<GradCounts>& counts) {
 /// The record under way joins the part under way.
 void GradRecords::append(int64_t step) {
   part_.steps.push_back(step);
+  const auto number =
+      static_cast<int64_t>((static_cast<size_t>(number_) - 1) * kRecords + part_.steps.size());
+  if (listener_) listener_(number, step, rows_);
   for (size_t i = 0; i < rows_.size(); ++i) {
     append_row(&part_.counts[i], rows_[i].counts);
     append_row(&part_.special[i], rows_[i].special);

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cpm/grad_row.h"
@@ -33,6 +34,10 @@ class GradRecords {
   /// hears what is missing. BadData where a file is damaged.
   GradRecords(std::filesystem::path folder, GradPlan plan, int64_t keep_step,
               const std::function<void(const std::string&)>& warn);
+
+  /// Hears of every record that is completed: its number, from 1, its step, and a row a tensor.
+  using Listener = std::function<void(int64_t, int64_t, const std::vector<GradRow>&)>;
+  void listen(Listener listener) { listener_ = std::move(listener); }
 
   /// After every step, in order; `counts` is empty for steps that did not count. CannotWrite or IoError where
   /// a full part cannot be written; nothing is lost, a later call tries again.
@@ -71,6 +76,7 @@ class GradRecords {
   int64_t number_ = 1;         // ... its number, from 1, ...
   size_t written_ = 0;         // ... and how many of its records are there
   std::string quantiles_;      // rows that are to be appended to the file
+  Listener listener_;
 };
 
 }  // namespace cpm

@@ -84,14 +84,18 @@ std::string pck_json(const PckResult& result, const JointSchema& schema) {
   return pck_object(result, schema).dump();
 }
 
+fs::path validation_folder(const RunDir& dir, int64_t step) {
+  return dir.path() / "val" / fmt::format("step-{:08}", step);
+}
+
 void write_validation(const RunDir& dir, int64_t step, const Dataset& val,
                       const std::vector<Prediction>& predictions, const PckResult& result) {
   constexpr int kPeople = 16;
-  const fs::path folder = dir.path() / "val" / fmt::format("step-{:08}", step);
+  const fs::path folder = validation_folder(dir, step);
   std::error_code ignored;  // writing into it says what is wrong
   fs::create_directories(folder, ignored);
   engine::write_text(folder / "metrics.json", pck_object(result, val.schema()).dump(1) + "\n");
-  write_overlay_sheet(folder / "overlay.png", val, predictions, kPeople);
+  write_overlay_sheet(folder / kOverlayFile, val, predictions, kPeople);
 }
 
 ComparedRun read_validation(const fs::path& path) {

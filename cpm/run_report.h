@@ -18,7 +18,10 @@ namespace cpm {
 std::map<std::string, std::string> read_plan(const RunDir& dir);
 void write_plan(const RunDir& dir, const std::map<std::string, std::string>& plan);
 
-/// val/step-NNNNNNNN/: metrics.json and overlay.png.
+/// val/step-NNNNNNNN/
+std::filesystem::path validation_folder(const RunDir& dir, int64_t step);
+inline constexpr const char* kOverlayFile = "overlay.png";
+/// Writes into validation_folder(): metrics.json and, where there are people, overlay.png.
 void write_validation(const RunDir& dir, int64_t step, const Dataset& val,
                       const std::vector<Prediction>& predictions, const PckResult& result);
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace cpm {
 
@@ -19,7 +20,7 @@ TrainGrads::TrainGrads(const Config& config, const TrainData& data, TrainNet* ne
   net->runner->collect({.activations = config.grads.activations, .linear = linear_bins(config.grads)});
 }
 
-void TrainGrads::open(const std::filesystem::path& folder, int64_t keep_step) {
+void TrainGrads::open(const std::filesystem::path& folder, int64_t keep_step, TrainEvents* events) {
   const auto& weights = net_->periods.back().supervision.weights;
   const GradPlan plan{.epochs = config_->grads.accumulate == "epoch",
                       .every = config_->grads.every,
@@ -32,6 +33,10 @@ void TrainGrads::open(const std::filesystem::path& folder, int64_t keep_step) {
                       .tensors = net_->runner->collected_tensors()};
   records_ = std::make_unique<GradRecords>(folder, plan, keep_step,
                                            [this](const std::string& text) { console_->warn(text); });
+  records_->listen(
+      [events, tensors = plan.tensors](int64_t number, int64_t step, const std::vector<GradRow>& rows) {
+        events->gradients(number, step, tensors, rows);
+      });
 }
 
 void TrainGrads::record(int64_t step) {
@@ -50,6 +55,16 @@ void TrainGrads::try_to(const std::function<void()>& write) {
     console_->warn(
         fmt::format("gradients are not written at step {}: {}", net_->optimizer->steps(), error.what()));
   }
+}
+
+std::string non_finite_gradient(const Model& model) {
+  const engine::Tensor gradient = engine::to_host(model.parameters().flat_grad());
+  for (const engine::Parameter& p : model.parameters().all()) {
+    const auto values = engine::slice_of(gradient, p.offset, p.shape).span<float>();
+    const auto bad = std::count_if(values.begin(), values.end(), [](float v) { return !std::isfinite(v); });
+    if (bad > 0) return fmt::format(", first in the gradient of {} ({} of {})", p.name, bad, p.shape.count());
+  }
+  return "";
 }
 
 }  // namespace cpm

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "cpm/grad_records.h"
+#include "cpm/train_events.h"
 #include "cpm/train_session.h"
 
 namespace cpm {
@@ -14,8 +16,8 @@ class TrainGrads {
   TrainGrads(const Config& config, const TrainData& data, TrainNet* net, Console* console);
 
   /// When the runner has measured a step: opens the records in `folder` and cuts those of steps above
-  /// `keep_step`.
-  void open(const std::filesystem::path& folder, int64_t keep_step);
+  /// `keep_step`. `events` is told of records to come; it must outlive this.
+  void open(const std::filesystem::path& folder, int64_t keep_step, TrainEvents* events);
   /// Whether `step` is to count its gradients.
   bool wanted(int64_t step) const { return step % config_->grads.every == 0; }
   /// After every step.
@@ -33,5 +35,8 @@ class TrainGrads {
   Console* console_;
   std::unique_ptr<GradRecords> records_;
 };
+
+/// ", first in the gradient of NAME (3 of 400)": which is NaN or infinite; empty where none is.
+std::string non_finite_gradient(const Model& model);
 
 }  // namespace cpm

@@ -209,6 +209,7 @@ Config merge_resumed(const Config& kept, const Config& asked) {
   merged.train.checkpoint_every = asked.train.checkpoint_every;
   merged.train.keep_checkpoints = asked.train.keep_checkpoints;
   merged.train.val_every = asked.train.val_every;
+  merged.train.events_every = asked.train.events_every;
   merged.data.loader_threads = asked.data.loader_threads;
   merged.train.name = asked.train.name;
   if (kept.supervision.schedule == "stagewise" &&

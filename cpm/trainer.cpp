@@ -13,6 +13,7 @@
 #include "cpm/learning_rate.h"
 #include "cpm/run_report.h"
 #include "cpm/signals.h"
+#include "cpm/train_events.h"
 #include "cpm/train_grads.h"
 #include "cpm/train_session.h"
 #include "engine/io/file.h"
@@ -76,6 +77,7 @@ class Trainer {
   std::vector<double> plateau_;       // of the batch that was fetched last
   std::exception_ptr fetch_error_;    // of the batch after the step under way
   std::optional<RunDir> dir_;
+  std::unique_ptr<TrainEvents> events_;
   std::unique_ptr<TrainGrads> grads_;  // where they are asked for
   std::unique_ptr<StepRunner> predictor_;
   const Period* period_ = nullptr;  // that the optimiser is set for
@@ -157,6 +159,11 @@ void Trainer::prepare() {
   outcome_.loss = dir_->last_loss();
   nothing_to_do_ = nothing_to_do();
   if (nothing_to_do_) return;
+  events_ = std::make_unique<TrainEvents>(dir_->path(),
+                                          EventStart{first_step_, first_step_ * data_.source->batch_size(),
+                                                     seconds_before_, request_.resume.has_value()},
+                                          config_.train.events_every,
+                                          [&](const std::string& text) { console_.warn(text); });
   engine::write_text(dir_->path() / "run.toml", config_.to_toml());
   dir_->write_env(request_.argv, {{"data", data_.description}, {"val", data_.val_description}});
   if (data_.train && data_.val) {
@@ -172,7 +179,7 @@ void Trainer::fetch(int64_t step) {
   const BatchTensors tensors = to_tensors(std::move(batch), engine::DType::F32);
   if (step == first_step_ + 1) {  // before the upload: the header's check counts what that takes
     print_header(config_, data_, &net_, tensors, &console_);
-    if (grads_) grads_->open(dir_->path() / "grads", first_step_);
+    if (grads_) grads_->open(dir_->path() / "grads", first_step_, events_.get());
     prepare_predictor();
     std::map<std::string, std::string> chosen = net_.runner->plan().chosen();
     if (predictor_) chosen.merge(predictor_->plan().chosen());
@@ -220,21 +227,11 @@ StepResult Trainer::make_step(int64_t step) {
 
 void Trainer::diverged(const StepResult& result, int64_t step) {
   if (grads_) grads_->flush();
-  std::string where;
-  const engine::Tensor gradient = engine::to_host(net_.model->parameters().flat_grad());
-  for (const engine::Parameter& p : net_.model->parameters().all()) {
-    const auto values = engine::slice_of(gradient, p.offset, p.shape).span<float>();
-    const auto bad = std::count_if(values.begin(), values.end(), [](float v) { return !std::isfinite(v); });
-    if (bad > 0) {
-      where = fmt::format(", first in the gradient of {} ({} of {})", p.name, bad, p.shape.count());
-      break;
-    }
-  }
   throw Error(ExitCode::CheckFailed,
               {.where = fmt::format("step {}", step),
                .what = "training diverged",
                .expected = "a finite loss and gradient",
-               .got = fmt::format("loss {:g}{}", result.loss, where),
+               .got = fmt::format("loss {:g}{}", result.loss, non_finite_gradient(*net_.model)),
                .hint = "lower optim.lr or add optim.warmup; checkpoints hold the weights from before"});
 }
 
@@ -252,6 +249,7 @@ void Trainer::record(const StepResult& result, const std::vector<double>& platea
   row.grad_norm = result.grad_norm;
   row.seconds = seconds_before_ + seconds_since(start_);
   dir_->append(row);
+  events_->metrics(row);
   outcome_.steps = step;
   outcome_.loss = result.loss;
   outcome_.seconds = row.seconds;
@@ -323,6 +321,8 @@ void Trainer::validate(int64_t step) {
     if (step == total_) throw;
     console_.warn(fmt::format("no pictures of step {}: {}", step, error.what()));
   }
+  events_->validation(step, data_.val->schema(), *outcome_.validation,
+                      validation_folder(*dir_, step) / kOverlayFile);
 }
 
 void Trainer::loop() {

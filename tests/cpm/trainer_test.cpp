@@ -108,6 +108,7 @@ TEST_CASE("trainer: what may differ when a run is resumed is taken over") {
   asked.train.checkpoint_every = 7;
   asked.train.keep_checkpoints = 9;
   asked.train.val_every = 11;
+  asked.train.events_every = 13;
   asked.data.loader_threads = 2;
   const Config merged = cpm::merge_resumed(kept, asked);
   CHECK(merged.to_toml() == asked.to_toml());

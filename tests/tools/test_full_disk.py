@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 
+from event_files import Events
 from support import SLOW, TINY, Case, main, run, tree
 
 INSIDE = "CPM_TEST_INSIDE_MOUNT"
@@ -56,14 +57,19 @@ class FullDisk(Case):
         self.assertNotEqual(tree(self.folder), before)
 
     def test_rows_are_lost_but_not_the_run(self):
-        """Room for the run's small files and nothing else: rows of metrics get lost with a warning, training ends with
-        an error, and no half line stays."""
-        self.fill(leave=28 * 1024)
+        """Room for the run's small files and some rows: the other rows get lost with a warning, training ends with an
+        error, and no half line stays."""
+        self.fill(leave=40 * 1024)
         result = run(*self.arguments, "--steps", 60)
         self.error(result, 74, "ckpt")
         lines = (self.out / "metrics.csv").read_bytes()
         self.assertTrue(lines.endswith(b"\n"))
         self.assertEqual(len({line.count(b",") for line in lines.splitlines()}), 1)
+        self.assertLess(len(lines.splitlines()), 61)
+        self.assertEqual(result.err.count("what TensorBoard is told from step"), 1, result)
+        events = Events(self.out)
+        self.assertEqual(events.left_over, [0])
+        self.assertTrue(0 < len(events.scalars["loss/total"]) < 60)
 
 
 def enter():
