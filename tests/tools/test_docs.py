@@ -41,6 +41,7 @@ WHOLE_PROJECT = {
     "cmake --build --preset release": "tools/build.sh",
     "ctest --preset release": "tools/test.sh",
     "tools/sass_check.py": "tests/CMakeLists.txt",
+    "tensorboard --logdir runs": "tests/tools/test_tensorboard.py",
     "python3 tests/tools/test_cuda_counters.py --figures conv2d": "tests/tools/test_cuda_counters.py",
 }
 
