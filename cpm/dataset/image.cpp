@@ -1,5 +1,7 @@
 #include "cpm/dataset/image.h"
 
+#include <algorithm>
+
 #include "engine/io/file.h"
 #include "kernels/base/error.h"
 
@@ -10,7 +12,7 @@ namespace cpm {
 Image::Image(int w, int h, Color fill) : width(w), height(h) {
   CPM_CHECK(w >= 0 && h >= 0, "an image of {} x {} pixels", w, h);
   rgb.resize(static_cast<size_t>(w) * h * 3);
-  for (size_t i = 0; i < rgb.size(); ++i) rgb[i] = fill[i % 3];
+  for (size_t i = 0; i < rgb.size(); i += 3) std::copy(fill.begin(), fill.end(), &rgb[i]);
 }
 
 Image read_image(const std::filesystem::path& path) {

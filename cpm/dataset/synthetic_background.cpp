@@ -35,23 +35,30 @@ void draw_wall(Canvas* canvas, Random* random) {
   }
 }
 
+/// Where an index lies on a lattice: the node before it, and how far behind it in cells.
+struct OnLattice {
+  OnLattice(int i, double cell)
+      : node(static_cast<size_t>(i / cell)), rest(i / cell - static_cast<double>(node)) {}
+  size_t node;
+  double rest;
+};
+
 /// Adds smooth noise: random levels on a lattice, interpolated.
 void add_texture(Canvas* canvas, double cell, double strength, Random* random) {
   const int cols = static_cast<int>(canvas->width / cell) + 2,
             rows = static_cast<int>(canvas->height / cell) + 2;
   std::vector<double> level(static_cast<size_t>(cols) * static_cast<size_t>(rows));
   for (double& value : level) value = strength * random->uniform(-1, 1);
+  std::vector<OnLattice> across;
+  for (int x = 0; x < canvas->width; ++x) across.emplace_back(x, cell);
   for (int y = 0; y < canvas->height; ++y) {
-    const double gy = y / cell;
-    const auto row = static_cast<size_t>(gy);
-    const double ty = gy - static_cast<double>(row);
+    const OnLattice down(y, cell);
+    const double* above = &level[down.node * static_cast<size_t>(cols)];
     for (int x = 0; x < canvas->width; ++x) {
-      const double gx = x / cell;
-      const auto col = static_cast<size_t>(gx);
-      const double tx = gx - static_cast<double>(col);
-      const double* a = &level[row * static_cast<size_t>(cols) + col];
-      const double* b = a + cols;
-      const double value = (1 - ty) * (a[0] + tx * (a[1] - a[0])) + ty * (b[0] + tx * (b[1] - b[0]));
+      const OnLattice& at = across[static_cast<size_t>(x)];
+      const double *a = above + at.node, *b = a + cols;
+      const double value =
+          (1 - down.rest) * (a[0] + at.rest * (a[1] - a[0])) + down.rest * (b[0] + at.rest * (b[1] - b[0]));
       const auto v = static_cast<float>(value);
       canvas->at(x, y) = canvas->at(x, y) + Rgb{v, v, v};
     }
