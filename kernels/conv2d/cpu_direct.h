@@ -21,9 +21,10 @@ struct CorrelateJob {
   int64_t channels;
   const int64_t* taps;
   int64_t tap_count;
-  const float* weights;  // [channels][tap_count][k_count]
-  int64_t k_count;       // 1 ... DirectKernels::k_block
-  float* out;            // channel 0 of the block
+  const float* weights;      // [channels][tap_count][k_count]
+  int64_t weights_skip = 0;  // floats between the weights of a channel and the next one's
+  int64_t k_count;           // 1 ... DirectKernels::tall_block
+  float* out;                // channel 0 of the block
   int64_t out_plane;
   const float* bias;  // [k_count] or null; read only where `add` is false
   bool add;           // add to what is in out
@@ -61,6 +62,8 @@ struct DirectKernels {
   int64_t lanes;
   int64_t k_block;
   int64_t tile_spans;  // that correlate works on at a time, with k_block channels
+  int64_t tall_block;  // most channels that correlate takes, for rows of few spans
+  int64_t tall_spans;  // and those it then works on at a time
   int64_t wgrad_k_block;
   void (*correlate)(const CorrelateJob& job);
   void (*wgrad)(const WgradJob& job);

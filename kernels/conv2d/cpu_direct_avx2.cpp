@@ -9,7 +9,7 @@ namespace kernels {
 
 const DirectKernels* direct_kernels_avx2() {
 #if defined(__x86_64__)
-  static constexpr DirectKernels kernels = direct_kernels<8, 16, 4, 3>();
+  static constexpr DirectKernels kernels = direct_kernels<8, 16, 4, 6, 3>();
   return &kernels;
 #else
   return nullptr;

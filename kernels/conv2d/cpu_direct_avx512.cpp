@@ -9,7 +9,7 @@ namespace kernels {
 
 const DirectKernels* direct_kernels_avx512() {
 #if defined(__x86_64__)
-  static constexpr DirectKernels kernels = direct_kernels<16, 32, 8, 5>();
+  static constexpr DirectKernels kernels = direct_kernels<16, 32, 8, 12, 5>();
   return &kernels;
 #else
   return nullptr;

@@ -82,10 +82,10 @@ void correlate_tile(const CorrelateJob& job, const DirectSpan* const (&span)[kSp
   if (job.tap_count == 1) {
     int64_t at = job.taps[0];
 #pragma GCC unroll 4
-    for (int64_t c = 0; c < job.channels; ++c, at += job.in_plane) step(at);
+    for (int64_t c = 0; c < job.channels; ++c, at += job.in_plane, w += job.weights_skip) step(at);
   } else {
     int64_t plane = 0;
-    for (int64_t c = 0; c < job.channels; ++c, plane += job.in_plane) {
+    for (int64_t c = 0; c < job.channels; ++c, plane += job.in_plane, w += job.weights_skip) {
       for (int64_t t = 0; t < job.tap_count; ++t) {
         const int64_t at = plane + job.taps[t];
         // The next channel's row is pages away, out of reach of the processor's own prefetcher.

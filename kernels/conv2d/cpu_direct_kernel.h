@@ -8,14 +8,17 @@
 namespace kernels {
 namespace {
 
-/// A correlate tile has at most kRows channels, a wgrad tile kWgradRows.
-template <int kLanes, int kRegisters, int kRows, int kWgradRows>
+/// A correlate tile has kRows channels, or up to kTallRows where there are few spans; a wgrad tile
+/// kWgradRows.
+template <int kLanes, int kRegisters, int kRows, int kTallRows, int kWgradRows>
 constexpr DirectKernels direct_kernels() {
   return {kLanes,
           kRows,
           tile_spans(kRegisters, kRows),
+          kTallRows,
+          tile_spans(kRegisters, kTallRows),
           kWgradRows,
-          correlate<kLanes, kRegisters, kRows>,
+          correlate<kLanes, kRegisters, kTallRows>,
           wgrad<kLanes, kRegisters, kWgradRows>};
 }
 

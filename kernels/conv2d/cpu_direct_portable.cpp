@@ -4,7 +4,7 @@
 namespace kernels {
 
 const DirectKernels* direct_kernels_portable() {
-  static constexpr DirectKernels kernels = direct_kernels<4, 16, 4, 2>();
+  static constexpr DirectKernels kernels = direct_kernels<4, 16, 4, 6, 2>();
   return &kernels;
 }
 

@@ -18,6 +18,9 @@ ConvRow<float> cpu_direct_conv();
 /// 1x1 kernels as matrix products of packed panels, float, stride 1 (cpu_gemm.cpp).
 ConvRow<float> cpu_gemm_conv();
 
+/// wgrad as sums of outer products over the pixels that a tap sees, float, stride 1 (cpu_outer.cpp).
+ConvRow<float> cpu_outer_conv();
+
 /// Tiles of Fourier transforms, float, stride 1 (cpu_fft.cpp).
 ConvRow<float> cpu_fft_conv();
 

@@ -10,8 +10,9 @@ namespace kernels {
 template <>
 std::span<const ConvRow<float>> conv_rows<float>() {
   static const std::vector<ConvRow<float>> rows = [] {
-    std::vector<ConvRow<float>> list{cpu_direct_conv(),           cpu_fft_conv(),    cpu_gemm_conv(),
-                                     cpu_reference_conv<float>(), cudnn_best_conv(), cublas_gemm_conv()};
+    std::vector<ConvRow<float>> list{
+        cpu_direct_conv(),           cpu_fft_conv(),    cpu_gemm_conv(),   cpu_outer_conv(),
+        cpu_reference_conv<float>(), cudnn_best_conv(), cublas_gemm_conv()};
     const auto cuda = cuda_conv_rows();
     list.insert(list.end(), cuda.begin(), cuda.end());
     return list;

@@ -63,6 +63,7 @@ TEST_CASE("convolution rows are exact on integers at stride 1") {
   });
   REQUIRE(points >= 20);
   CHECK(runs["cpu.gemm"] == static_cast<int>(points) * 3 * isas);
+  CHECK(runs["cpu.outer"] == static_cast<int>(problems.size()) * isas);  // wgrad alone
 }
 
 TEST_CASE("dgrad and wgrad in one call are exact on integers, and the same bits for any number of threads") {

@@ -60,7 +60,7 @@ class Tune(Case):
         self.assertEqual(self.counts(err), (problems, problems))
         self.assertGreater(problems, 20)
         for i, line in enumerate(lines):
-            self.assertRegex(line, rf"^tuning {i + 1}/{problems}: \w+ mb\S+ \w+: cpu.direct [\d.e-]+ ms, cpu.fft [\d.e-]+ ms(, cpu.gemm [\d.e-]+ ms)?$")
+            self.assertRegex(line, rf"^tuning {i + 1}/{problems}: \w+ mb\S+ \w+: cpu.direct [\d.e-]+ ms, cpu.fft [\d.e-]+ ms(, cpu.gemm [\d.e-]+ ms)?(, cpu.outer [\d.e-]+ ms)?$")
         plan = self.plan(first)
         self.assertEqual({key: min(rows, key=rows.get) for key, rows in self.times().items()},
                          {key: plan[key] for key in self.times()})
