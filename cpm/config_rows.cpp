@@ -72,8 +72,8 @@ std::vector<KeyRow> data_rows() {
        {.choices = {"zero", "mask"}}},
       {"data.loader_threads",
        CPM_FIELD(data.loader_threads),
-       "threads that read and crop images",
-       {.low = 1, .high = 256},
+       "threads that read and crop images ahead of the step; 0: those that compute do, between steps",
+       {.low = 0, .high = 256},
        {}},
   };
 }

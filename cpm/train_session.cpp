@@ -99,7 +99,7 @@ void check_sizes(const Config& config, const NetworkConfig& network, const Devic
 
 }  // namespace
 
-TrainData open_train_data(const Config& config, bool draw, Console* console) {
+TrainData open_train_data(const Config& config, const Device& device, Console* console) {
   TrainData data;
   const DataSpec spec = parse_data_spec(config.data.train);
   if (spec.kind == DataSpec::Kind::Raw) {
@@ -137,8 +137,9 @@ TrainData open_train_data(const Config& config, bool draw, Console* console) {
                                           .seed = static_cast<uint64_t>(config.train.seed),
                                           .flip = config.data.flip,
                                           .mask_missing = config.data.supervise_missing == "mask",
-                                          .draw = draw,
-                                          .threads = static_cast<int>(config.data.loader_threads)});
+                                          .draw = device.exec.backend == kernels::Backend::Cpu,
+                                          .threads = static_cast<int>(config.data.loader_threads),
+                                          .pool = device.threads.get()});
   return data;
 }
 

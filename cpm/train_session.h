@@ -43,7 +43,8 @@ struct TrainData {
   std::string description, val_description;
 };
 
-TrainData open_train_data(const Config& config, bool draw, Console* console);
+/// A CPU is given maps to read, a CUDA device the coordinates it draws them from.
+TrainData open_train_data(const Config& config, const Device& device, Console* console);
 
 /// Network, optimiser and everything the step needs.
 struct TrainNet {

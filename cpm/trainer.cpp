@@ -101,8 +101,7 @@ void Trainer::open() {
   }
   config_.validate();
   Device device = open_device(config_.train.device, config_.train.threads, config_.train.deterministic);
-  // A device draws the maps itself, from coordinates.
-  data_ = open_train_data(config_, device.exec.backend == kernels::Backend::Cpu, &console_);
+  data_ = open_train_data(config_, device, &console_);
   net_ = open_train_net(config_, data_, request_.resume ? "" : request_.weights.string(), std::move(device),
                         &console_);
   const int64_t batch = data_.source->batch_size();

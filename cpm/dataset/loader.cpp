@@ -1,8 +1,10 @@
-// Threads that make batches ahead of the step. Each takes the next step that nobody has, makes its batch, and
-// puts it on the shelf under its number; next() waits for its own number. At most threads + 1 batches are on
-// the shelf or being made, which bounds the memory. A jump (resume) empties the shelf and starts a new round:
-// a thread that comes back with a batch of an older round drops it. One mutex guards everything but the
-// making itself.
+// Two sources of the same batches. Pooled makes one when it is asked for, its samples by the threads that
+// also compute: where those have all processors, threads beside them would put one aside in the middle of a
+// task that the others wait for. Loader has threads that make batches ahead of the step. Each takes the next
+// step that nobody has, makes its batch, and puts it on the shelf under its number; next() waits for its own
+// number. At most threads + 1 batches are on the shelf or being made, which bounds the memory. A jump
+// (resume) empties the shelf and starts a new round: a thread that comes back with a batch of an older round
+// drops it. One mutex guards everything but the making itself.
 #include "cpm/dataset/loader.h"
 
 #include <chrono>
@@ -23,16 +25,27 @@ class SampleOrder {
  public:
   SampleOrder(const Dataset& dataset, const LoaderOptions& options) : dataset_(dataset), options_(options) {}
 
-  Batch make(int64_t step) {
+  /// The batch of `step`; samples that are drawn by `pool`, where there is one.
+  Batch make(int64_t step, kernels::ThreadPool* pool = nullptr) {
     Batch batch = make_batch(options_.batch, dataset_.schema().count(), options_.input, options_.draw);
+    batch.mask_missing = options_.mask_missing;
+    const uint64_t first = static_cast<uint64_t>(step) * static_cast<uint64_t>(options_.batch);
+    std::vector<int64_t> records;
     for (int slot = 0; slot < options_.batch; ++slot) {
-      const uint64_t sample =
-          static_cast<uint64_t>(step) * static_cast<uint64_t>(options_.batch) + static_cast<uint64_t>(slot);
-      const int64_t record = record_of(sample);
+      records.push_back(record_of(first + static_cast<uint64_t>(slot)));
+    }
+    const auto fill = [&](int64_t slot) {
+      const int64_t record = records[static_cast<size_t>(slot)];
       Crop crop = person_crop(dataset_.record(record).person, options_.input);
-      engine::Random random(options_.seed, engine::RandomStream::Augment, sample);
+      engine::Random random(options_.seed, engine::RandomStream::Augment,
+                            first + static_cast<uint64_t>(slot));
       crop.flip = random.uniform() < options_.flip;
-      fill_sample(dataset_, record, crop, options_.mask_missing, slot, &batch);
+      fill_sample(dataset_, record, crop, options_.mask_missing, static_cast<int>(slot), &batch);
+    };
+    if (pool != nullptr && batch.drawn) {  // coordinates are packed in order
+      pool->parallel_for(options_.batch, fill);
+    } else {
+      for (int64_t slot = 0; slot < options_.batch; ++slot) fill(slot);
     }
     return batch;
   }
@@ -54,13 +67,51 @@ class SampleOrder {
   uint64_t epoch_ = 0;
 };
 
-class Loader : public BatchSource {
+/// What both sources know of their data.
+class DatasetSource : public BatchSource {
  public:
-  Loader(const Dataset& dataset, const LoaderOptions& options) : dataset_(dataset), options_(options) {
-    CPM_CHECK(options.threads >= 1 && options.batch >= 1, "{} threads, batch {}", options.threads,
-              options.batch);
+  DatasetSource(const Dataset& dataset, const LoaderOptions& options) : dataset_(dataset), options_(options) {
+    CPM_CHECK(options.batch >= 1, "batch {}", options.batch);
     CPM_CHECK(dataset.size() >= 1 && dataset.size() <= UINT32_MAX, "{} records", dataset.size());
     CPM_CHECK(options.input >= kStride && options.input % kStride == 0, "input {}", options.input);
+  }
+
+  int64_t epoch_size() const override { return dataset_.size(); }
+  int batch_size() const override { return options_.batch; }
+  const JointSchema& schema() const override { return dataset_.schema(); }
+
+ protected:
+  const Dataset& dataset_;
+  const LoaderOptions options_;
+};
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+class Pooled : public DatasetSource {
+ public:
+  Pooled(const Dataset& dataset, const LoaderOptions& options)
+      : DatasetSource(dataset, options), order_(dataset, options) {}
+
+  Batch next(int64_t step) override {
+    const auto start = std::chrono::steady_clock::now();
+    Batch batch = order_.make(step, options_.pool);
+    waited_ += seconds_since(start);
+    return batch;
+  }
+
+  double seconds_waited() const override { return waited_; }
+
+ private:
+  SampleOrder order_;
+  double waited_ = 0;
+};
+
+class Loader : public DatasetSource {
+ public:
+  Loader(const Dataset& dataset, const LoaderOptions& options) : DatasetSource(dataset, options) {
+    CPM_CHECK(options.threads >= 1, "{} threads", options.threads);
     try {
       for (int i = 0; i < options.threads; ++i) threads_.emplace_back([this] { work(); });
     } catch (...) {
@@ -81,14 +132,11 @@ class Loader : public BatchSource {
     Made made = std::move(shelf_.extract(step).mapped());
     wanted_ = step + 1;
     room_.notify_all();
-    waited_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    waited_ += seconds_since(start);
     if (made.error) std::rethrow_exception(made.error);
     return std::move(made.batch);
   }
 
-  int64_t epoch_size() const override { return dataset_.size(); }
-  int batch_size() const override { return options_.batch; }
-  const JointSchema& schema() const override { return dataset_.schema(); }
   double seconds_waited() const override {
     const std::lock_guard lock(mutex_);
     return waited_;
@@ -141,8 +189,6 @@ class Loader : public BatchSource {
     for (std::thread& thread : threads_) thread.join();
   }
 
-  const Dataset& dataset_;
-  const LoaderOptions options_;
   mutable std::mutex mutex_;
   std::condition_variable made_, room_;
   std::map<int64_t, Made> shelf_;
@@ -155,6 +201,7 @@ class Loader : public BatchSource {
 }  // namespace
 
 std::unique_ptr<BatchSource> make_loader(const Dataset& dataset, const LoaderOptions& options) {
+  if (options.threads == 0) return std::make_unique<Pooled>(dataset, options);
   return std::make_unique<Loader>(dataset, options);
 }
 

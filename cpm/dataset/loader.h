@@ -1,6 +1,7 @@
-// Batches, made by threads ahead of the step. Sample g of a run (g = step * batch + i) is a pure function of
-// (seed, g): epoch g / size, place in that epoch's permutation, flip drawn from stream Augment. So the order
-// of batches is the same for any number of loader threads and after any resume.
+// Batches, made by threads ahead of the step, or by those of the step before it. Sample g of a run (g = step
+// * batch + i) is a pure function of (seed, g): epoch g / size, place in that epoch's permutation, flip drawn
+// from stream Augment. So the order of batches is the same for any number of loader threads and after any
+// resume.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +11,7 @@
 
 #include "cpm/dataset/dataset.h"
 #include "cpm/dataset/targets.h"
+#include "kernels/base/parallel.h"
 
 namespace cpm {
 
@@ -36,7 +38,8 @@ struct LoaderOptions {
   double flip = 0.5;          // probability of a left/right flip
   bool mask_missing = false;  // else joints without a label are supervised to zero
   bool draw = true;           // draw maps; else batches carry coordinates
-  int threads = 1;
+  int threads = 1;            // of its own, that make batches ahead; 0: next() makes them with `pool`
+  kernels::ThreadPool* pool = nullptr;
 };
 
 /// The crop that shows a person to the network: scale (41/35) (input/368) / size, centred on the person.

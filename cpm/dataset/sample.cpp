@@ -84,7 +84,7 @@ void fill_sample(const Dataset& dataset, int64_t record, const Crop& crop, bool 
   for (const Person& other : found.others) people.push_back(person_in_input(other, dataset.schema(), crop));
   kernels::TargetPoint center;
   crop.to_input(found.person.center_x, found.person.center_y, &center.x, &center.y);
-  batch->mask_missing = mask_missing;
+  if (batch->mask_missing != mask_missing) batch->mask_missing = mask_missing;  // slots may be filled at once
   if (batch->drawn) {
     PackedPeople packed;
     packed.add(people, batch->joints, center);

@@ -220,6 +220,28 @@ TEST_CASE("batches do not depend on threads, nor on where the run starts") {
   }
 }
 
+TEST_CASE("batches that computing threads make are those of loader threads") {
+  const SmallDataset data(11);
+  kernels::ThreadPool pool(3);
+  for (const bool draw : {true, false}) {
+    CAPTURE(draw);
+    cpm::LoaderOptions options = small_options(4, 1);
+    options.draw = draw;
+    options.mask_missing = true;
+    const auto ahead = cpm::make_loader(data, options);
+    options.threads = 0;
+    options.pool = &pool;
+    const auto pooled = cpm::make_loader(data, options);
+    for (const int64_t step : {0, 1, 2, 7, 3}) {
+      const Batch got = pooled->next(step), wanted = ahead->next(step);
+      CHECK(got.mask_missing);
+      CHECK(same(got, wanted));
+      CHECK(got.people.centers.size() == wanted.people.centers.size());
+    }
+    CHECK(pooled->seconds_waited() > 0);
+  }
+}
+
 TEST_CASE("a batch that is not drawn carries what its maps are drawn from") {
   const SmallDataset data(10);
   cpm::LoaderOptions options = small_options(3, 2);

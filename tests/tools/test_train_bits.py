@@ -75,6 +75,7 @@ class Bits(Case):
         losses = set()
         for name, more in {"again": ("--threads", 2), "one": ("--threads", 1), "three": ("--threads", 3),
                            "loaders": ("--threads", 1, "--set", "data.loader_threads=2"),
+                           "no loaders": ("--threads", 3, "--set", "data.loader_threads=0"),
                            "saving": ("--checkpoint-every", 5)}.items():
             with self.subTest(name):
                 run = self.train(name, *more)
