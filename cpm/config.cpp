@@ -306,12 +306,29 @@ void Config::validate() const {
   check_supervision(*this);
 }
 
+std::string Config::to_json() const {
+  Config copy = *this;
+  std::string out, section;
+  for (const KeyRow& row : key_table()) {
+    if (row.section() != section) {
+      out += fmt::format("{}\"{}\": {{", section.empty() ? "" : "}, ", row.section());
+    } else {
+      out += ", ";
+    }
+    section = row.section();
+    out += fmt::format("\"{}\": {}", row.name(), literal(row.field(copy)));
+  }
+  return "{" + out + "}}";
+}
+
 std::vector<ConfigKey> config_keys() {
   Config defaults;
   std::vector<ConfigKey> keys;
   for (const KeyRow& row : key_table()) {
     const Field field = row.field(defaults);
-    keys.push_back({row.key, type_name(field), literal(field), range_comment(row)});
+    ConfigKey key{row.key, type_name(field), literal(field), range_comment(row), row.strings.choices};
+    if (std::holds_alternative<bool*>(field)) key.choices = {"true", "false"};
+    keys.push_back(std::move(key));
   }
   return keys;
 }

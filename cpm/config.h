@@ -94,6 +94,8 @@ struct Config {
   /// All keys in TOML, each with its comment: what --print-config prints and run.toml holds. load() reads it
   /// back to an equal configuration.
   std::string to_toml() const;
+  /// The same values as one JSON object, an object a section, on one line.
+  std::string to_json() const;
   /// Checks ranges and the combinations that no single key shows (steps or epochs, input a multiple of 8...).
   void validate() const;
 };
@@ -101,6 +103,7 @@ struct Config {
 /// One key for documentation and completion.
 struct ConfigKey {
   std::string key, type, default_value, help;
+  std::vector<std::string> choices;  // of a string or a boolean; empty where there are others
 };
 std::vector<ConfigKey> config_keys();
 

@@ -149,7 +149,9 @@ std::vector<KeyRow> supervision_rows() {
 std::vector<KeyRow> train_rows() {
   const Strings name = {.accepts = is_run_name,
                         .form = "1-100 characters without / or \\, the first neither . nor -"};
-  const Strings device = {.accepts = is_device, .form = "\"auto\", \"cpu\", \"cuda\" or \"cuda:N\""};
+  const Strings device = {.choices = {"auto", "cpu", "cuda"},
+                          .accepts = is_device,
+                          .form = "\"auto\", \"cpu\", \"cuda\" or \"cuda:N\""};
   return {
       {"train.name", CPM_FIELD(train.name), "run directories are runs/NAME-001, -002...", kAnyNumber, name},
       {"train.steps", CPM_FIELD(train.steps), "steps to train; 0: by epochs", kNotNegative, {}},

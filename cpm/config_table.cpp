@@ -60,7 +60,7 @@ std::string said(const KeyRow& row, const std::string& where, const char* alone,
 
 void check_string(const KeyRow& row, const std::string& text, const std::string& where) {
   const Strings& strings = row.strings;
-  const bool known = strings.choices.empty() ||
+  const bool known = strings.accepts != nullptr || strings.choices.empty() ||
                      std::find(strings.choices.begin(), strings.choices.end(), text) != strings.choices.end();
   const bool utf8 = is_utf8(text);
   if (utf8 && known && (strings.accepts == nullptr || strings.accepts(text))) return;
@@ -72,7 +72,7 @@ void check_string(const KeyRow& row, const std::string& text, const std::string&
                           .got = quoted(text),
                           .hint = "leave it out: nothing else is computed in so far"});
   }
-  const bool guess = !known && strings.choices.size() > 1;  // "expected" names an only choice already
+  const bool guess = strings.choices.size() > 1;  // "expected" names an only choice already
   const std::string near = !guess ? "" : kernels::nearest_name(text, strings.choices);
   throw kernels::Error(kernels::ExitCode::Usage,
                        {.where = where,

@@ -25,7 +25,8 @@ struct Range {
   bool low_open = false, high_open = false;  // the limit itself is refused
 };
 
-/// The strings that a key accepts: one of `choices`, or what `accepts` says, or (both empty) any UTF-8 text.
+/// The strings that a key accepts: what `accepts` says (`choices` are the likely ones then), or one of
+/// `choices`, or (both empty) any UTF-8 text.
 struct Strings {
   std::vector<std::string> choices;
   std::vector<std::string> later = {};  // known names that cannot be chosen yet

@@ -7,6 +7,7 @@
 
 #include "kernels/base/device_runtime.h"
 #include "kernels/base/error.h"
+#include "kernels/base/nearest.h"
 #include "kernels/copy/copy.h"
 
 namespace cpm {
@@ -88,7 +89,8 @@ void choose_backend(const std::string& device, bool deterministic, Device* resul
     throw Error(ExitCode::Usage, {.where = "--device",
                                   .what = "unknown device",
                                   .expected = "auto, cpu, cuda or cuda:N",
-                                  .got = device});
+                                  .got = device,
+                                  .hint = kernels::nearest_hint(device, {"auto", "cpu", "cuda"})});
   }
   std::string reason;
   const int count = count_cuda_devices(&reason);

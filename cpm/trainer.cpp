@@ -310,6 +310,7 @@ void Trainer::validate(int64_t step) {
   predictions_ = predict(*predictor_, *net_.model, *data_.val,
                          {.input = static_cast<int>(config_.data.input), .stage = stage});
   outcome_.validation = pck(*data_.val, predictions_, 0.2);
+  outcome_.schema = data_.val->schema();
   console_.line(fmt::format("step {}  validation PCK@0.2 {:.3f} over {} joints{} (mean pose {:.3f})", step,
                             outcome_.validation->mean, outcome_.validation->count,
                             stage < config_.model.stages ? fmt::format(" by stage {}", stage) : "",

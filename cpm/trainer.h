@@ -31,6 +31,7 @@ struct TrainOutcome {
   double seconds = 0;  // since the start, over resumes
   bool interrupted = false;
   std::optional<PckResult> validation;  // the last one
+  JointSchema schema;                   // of its joints
   std::optional<double> mean_pose;      // PCK@0.2 of always answering the mean pose
 };
 

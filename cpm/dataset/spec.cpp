@@ -1,5 +1,7 @@
 // The `--data` argument: KIND[:ARGUMENTS][,FIRST-LAST]. The range is taken off the end first, so that
 // whatever stands before it may hold dashes; what is left is split at the first comma.
+#include "cpm/dataset/spec.h"
+
 #include <fmt/format.h>
 
 #include <charconv>
@@ -98,11 +100,14 @@ DataSpec parse_data_spec(const std::string& spec) {
       bad_spec(spec, "raw needs a file of tensors", "nothing", "as in raw:batch.safetensors");
     out.file = arguments;
   } else {
-    const std::string nearest = kernels::nearest_name(kind, {"synthetic", "lsp", "raw"});
     bad_spec(spec, "unknown kind of data", kind.empty() ? "nothing" : kind,
-             nearest.empty() ? "" : fmt::format("did you mean {}?", nearest));
+             kernels::nearest_hint(kind, data_kinds()));
   }
   return out;
+}
+
+std::vector<std::string> data_kinds() {
+  return {"synthetic", "lsp", "raw"};
 }
 
 RecordRange record_range(const DataSpec& spec, int64_t records, const std::string& source) {

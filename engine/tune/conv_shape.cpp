@@ -110,9 +110,8 @@ class Parser {
   }
   size_t read_number(const std::string& field, size_t at) {
     if (std::find(kFields.begin(), kFields.end(), field) == kFields.end()) {
-      const std::string near = kernels::nearest_name(field, kFields);
       fail(fmt::format("unknown field '{}' in a shape", field), fmt::format("{}", fmt::join(kFields, " ")),
-           text_, near.empty() ? "" : fmt::format("did you mean {}?", near));
+           text_, kernels::nearest_hint(field, kFields));
     }
     int64_t value = 0;
     const char* const end = text_.data() + text_.size();

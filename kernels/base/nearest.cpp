@@ -57,4 +57,9 @@ std::string nearest_name(const std::string& name, const std::vector<std::string>
   return best;
 }
 
+std::string nearest_hint(const std::string& name, const std::vector<std::string>& candidates) {
+  const std::string near = nearest_name(name, candidates);
+  return near.empty() ? "" : "did you mean " + near + "?";
+}
+
 }  // namespace kernels

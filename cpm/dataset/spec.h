@@ -1,0 +1,12 @@
+// Words of the `--data` argument, for completion; dataset.h parses it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace cpm {
+
+/// What a SPEC may begin with: "synthetic", "lsp", ...
+std::vector<std::string> data_kinds();
+
+}  // namespace cpm
