@@ -120,6 +120,9 @@ void declare(tools::Cli* cli, tools::BenchFlags* f) {
       "quiet samples, so all count. 'rule' marks the row that runs by default; the last line compares its\n"
       "time with the quickest row's. Exit codes: 0 done, 1 a row was wrong, 64 usage, 65 bad shapes file,\n"
       "69 no such device, 73/74 cannot write.");
+  cli->words("--direction", tools::to_words({"fprop", "dgrad", "wgrad"}));
+  cli->words("--algo", tools::conv_row_words());
+  cli->words("--reference", tools::conv_row_words());
 }
 
 int run(int argc, char** argv) {

@@ -61,11 +61,7 @@ Setup resolve(const Flags& f) {
   tools::require_usage(s.width > 0 && s.width <= 4, "--width", "out of range", "above 0, at most 4",
                        fmt::format("{:g}", s.width));
   std::istringstream list(f.mode);
-  for (std::string word; std::getline(list, word, ',');) {
-    tools::require_usage(word == "forward" || word == "step", "--mode", "unknown mode",
-                         "forward, step or both", word);
-    (word == "forward" ? s.forward : s.step) = true;
-  }
+  for (std::string word; std::getline(list, word, ',');) (word == "forward" ? s.forward : s.step) = true;
   tools::require_usage(!f.tune || !f.algo, "--tune", "the row is named by --algo", "one of the two", "both");
   tools::require_usage(s.forward || s.step, "--mode", "no mode", "forward, step or both", f.mode);
   return s;
@@ -345,6 +341,8 @@ void declare(tools::Cli* cli, Flags* f) {
       "a JSON line about the machine; then every line of stdin is answered by another: forward and step "
       "by one timed call, maps by some elements of each stage's belief maps. The first calls of a kind "
       "take longer");
+  cli->choices("--mode", tools::to_words({"forward", "step"}));
+  cli->words("--algo", tools::conv_row_words());
 }
 
 int run(int argc, char** argv) {

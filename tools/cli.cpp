@@ -16,6 +16,7 @@
 #include <filesystem>
 #include <iostream>
 #include <new>
+#include <sstream>
 #include <system_error>
 
 #include "kernels/base/error.h"
@@ -27,15 +28,11 @@ namespace {
 using kernels::Error;
 using kernels::ExitCode;
 
-/// How often an option may come and with what.
-enum class Kind { Flag, Value, OptionalValue, Repeated };
-
 struct Spec {
-  std::string name, value_name, help;
-  Kind kind = Kind::Value;
+  CliOption option;
   std::function<void(const std::vector<std::string>&)>
       assign;  // gets every value that was given, at least one
-  std::vector<std::string> given;
+  std::vector<std::string> given = {};
 };
 
 [[noreturn]] void usage(const std::string& where, const std::string& what, const std::string& expected,
@@ -66,50 +63,17 @@ std::string without_dashes(const std::string& name) {
   return first == std::string::npos ? "" : name.substr(first);
 }
 
-/// Words of `text` in lines of at most `width` columns; line ends in the text stay.
-std::vector<std::string> wrap(const std::string& text, size_t width) {
-  std::vector<std::string> lines(1);
-  size_t begin = 0;
-  while (begin < text.size()) {
-    const size_t end = std::min(text.find_first_of(" \n", begin), text.size());
-    std::string& line = lines.back();
-    const std::string word = text.substr(begin, end - begin);
-    if (!line.empty() && line.size() + 1 + word.size() > width) {
-      lines.push_back(word);
-    } else {
-      line += (line.empty() ? "" : " ") + word;
-    }
-    if (end < text.size() && text[end] == '\n') lines.emplace_back();
-    begin = end + 1;
+/// Usage error unless `value`, or each part of one named LIST, is one of the option's words.
+void check_words(const CliOption& option, const std::string& value) {
+  std::vector<std::string> words;
+  for (const CliWord& word : option.words) words.push_back(word.word);
+  std::istringstream list(value);
+  const char end = option.value_name == "LIST" ? ',' : '\0';
+  for (std::string part; std::getline(list, part, end);) {
+    if (std::find(words.begin(), words.end(), part) != words.end()) continue;
+    usage(option.name, "unknown value", fmt::format("{}", fmt::join(words, ", ")), part,
+          kernels::nearest_hint(part, words));
   }
-  return lines;
-}
-
-std::string help_entry(const std::string& left, const std::string& help) {
-  constexpr size_t kColumn = 30, kWidth = 100;
-  std::string out = fmt::format("  {:<{}}", left, kColumn - 2);
-  // A long left side keeps its line to itself.
-  if (left.size() + 4 > kColumn) out += fmt::format("\n{:{}}", "", kColumn);
-  bool first = true;
-  for (const std::string& line : wrap(help, kWidth - kColumn)) {
-    out += first ? line : fmt::format("\n{:{}}{}", "", kColumn, line);
-    first = false;
-  }
-  return out + "\n";
-}
-
-std::string left_side(const Spec& spec) {
-  switch (spec.kind) {
-    case Kind::Flag:
-      return spec.name;
-    case Kind::OptionalValue:
-      return fmt::format("{} [{}]", spec.name, spec.value_name);
-    case Kind::Repeated:
-      return fmt::format("{} {} ...", spec.name, spec.value_name);
-    case Kind::Value:
-      break;
-  }
-  return fmt::format("{} {}", spec.name, spec.value_name);
 }
 
 int print_error(ExitCode code, const std::string& line) {
@@ -147,58 +111,84 @@ int run_body(const std::function<int()>& body) {
 }  // namespace
 
 struct Cli::Impl {
-  Impl(const std::string& program_name, const std::string& summary_text)
-      : program(program_name), summary(summary_text), app(summary_text, program_name) {
+  Impl(const std::string& program, const std::string& summary) : app(summary, program) {
+    table.program = program;
+    table.version = CPM_VERSION;
+    table.summary = summary;
     app.allow_extras();  // unknown flags are collected, and answered with the nearest match
     app.set_help_flag("-h,--help");
     app.set_version_flag("--version", program + " " + CPM_VERSION);
   }
 
   void add(Spec spec);
+  CliOption& named(const std::string& name);
+  void add_standard_options();
   void parse(int argc, char** argv);
   void take_leftovers();
   void check_given(const Spec& spec) const;
   std::vector<std::string> known_flags() const;
-  std::string help() const;
+  CliTable whole_table() const;
 
-  std::string program, summary, footer;
-  std::string positional_name, positional_help;
+  CliTable table;  // without its options, which are in `specs`
   std::vector<std::string>* positionals = nullptr;
   std::vector<std::string> after_dashes;  // arguments behind "--"
   std::vector<std::unique_ptr<Spec>> specs;
+  std::optional<std::string> completion;
+  bool man = false;
   CLI::App app;
 };
 
 void Cli::Impl::add(Spec spec) {
-  CPM_CHECK(spec.name.rfind("--", 0) == 0, "option {} has no dashes", spec.name);
+  CPM_CHECK(spec.option.name.rfind("--", 0) == 0, "option {} has no dashes", spec.option.name);
+  if (spec.option.value_name == "DEVICE") spec.option.words = to_words({"auto", "cpu", "cuda"});
   specs.push_back(std::make_unique<Spec>(std::move(spec)));
   Spec* added = specs.back().get();
-  CLI::Option* option = app.add_option(added->name, [added](const CLI::results_t& results) {
+  CLI::Option* option = app.add_option(added->option.name, [added](const CLI::results_t& results) {
     added->given = results;
     return true;
   });
   option->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  if (added->kind == Kind::Flag) option->expected(0);
-  if (added->kind == Kind::OptionalValue) option->expected(0, 1);
+  if (added->option.kind == OptionKind::Flag) option->expected(0);
+  if (added->option.kind == OptionKind::OptionalValue) option->expected(0, 1);
+}
+
+/// The option, or the positionals, of this name.
+CliOption& Cli::Impl::named(const std::string& name) {
+  if (name == table.positionals.value_name) return table.positionals;
+  const auto found =
+      std::find_if(specs.begin(), specs.end(), [&](const auto& spec) { return spec->option.name == name; });
+  CPM_CHECK(found != specs.end(), "there is no option {}", name);
+  return (*found)->option;
+}
+
+/// Those that print something about the program.
+void Cli::Impl::add_standard_options() {
+  const auto shell = [this](const auto& given) { completion = given[0]; };
+  add({{.name = "--completion",
+        .value_name = "SHELL",
+        .help = "print a script that completes this command line in bash, zsh or fish, and exit",
+        .words = completion_shells(),
+        .closed = true},
+       shell});
+  add({{.name = "--man", .help = "print the manual page (for man -l -) and exit", .kind = OptionKind::Flag},
+       [this](const auto&) { man = true; }});
 }
 
 std::vector<std::string> Cli::Impl::known_flags() const {
   std::vector<std::string> names;
-  for (const auto& spec : specs) names.push_back(spec->name);
+  for (const auto& spec : specs) names.push_back(spec->option.name);
   names.insert(names.end(), {"--help", "--version"});
   return names;
 }
 
-std::string Cli::Impl::help() const {
-  const std::string rest = positionals == nullptr ? "" : fmt::format(" {}...", positional_name);
-  std::string out = fmt::format("{}: {}\n\nusage: {}{}{}\n", program, summary, program, " [options]", rest);
-  if (positionals != nullptr) out += "\n" + help_entry(positional_name, positional_help);
-  out += "\noptions:\n";
-  for (const auto& spec : specs) out += help_entry(left_side(*spec), spec->help);
-  out += help_entry("-h, --help", "print this and exit");
-  out += help_entry("--version", "print the version and exit");
-  if (!footer.empty()) out += "\n" + footer + (footer.back() == '\n' ? "" : "\n");
-  return out;
+CliTable Cli::Impl::whole_table() const {
+  CliTable whole = table;
+  for (const auto& spec : specs) whole.options.push_back(spec->option);
+  whole.options.push_back(
+      {.name = "--help", .help = "print this and exit", .kind = OptionKind::Flag, .letter = "-h"});
+  whole.options.push_back(
+      {.name = "--version", .help = "print the version and exit", .kind = OptionKind::Flag});
+  return whole;
 }
 
 void Cli::Impl::parse(int argc, char** argv) {
@@ -256,21 +246,23 @@ void Cli::Impl::take_leftovers() {
 }
 
 void Cli::Impl::check_given(const Spec& spec) const {
-  if (spec.kind != Kind::Repeated && spec.given.size() > 1) {
-    usage(spec.name, "given more than once", "at most once",
-          spec.kind == Kind::Flag ? "" : fmt::format("{}", fmt::join(spec.given, ", ")));
+  const CliOption& option = spec.option;
+  if (option.kind != OptionKind::Repeated && spec.given.size() > 1) {
+    usage(option.name, "given more than once", "at most once",
+          option.kind == OptionKind::Flag ? "" : fmt::format("{}", fmt::join(spec.given, ", ")));
   }
-  if (spec.kind == Kind::Flag) {
+  if (option.kind == OptionKind::Flag) {
     const std::string& value = spec.given[0];  // CLI11's versions differ in what a bare flag gets
-    if (!value.empty() && value != "true") usage(spec.name, "takes no value", "the option alone", value);
+    if (!value.empty() && value != "true") usage(option.name, "takes no value", "the option alone", value);
     return;
   }
   const std::vector<std::string> known = known_flags();
   for (const std::string& value : spec.given) {
     const std::string name = value.substr(0, value.find('='));
     if (std::find(known.begin(), known.end(), name) != known.end()) {
-      usage(spec.name, "a value is missing", spec.value_name, "the option " + name);
+      usage(option.name, "a value is missing", option.value_name, "the option " + name);
     }
+    if (option.closed) check_words(option, value);
   }
 }
 
@@ -281,12 +273,14 @@ Cli::~Cli() = default;
 
 void Cli::option(const std::string& flag, std::string* value, const std::string& value_name,
                  const std::string& help) {
-  impl_->add({flag, value_name, help, Kind::Value, [value](const auto& given) { *value = given[0]; }, {}});
+  impl_->add(
+      {{flag, value_name, help, OptionKind::Value}, [value](const auto& given) { *value = given[0]; }});
 }
 
 void Cli::option(const std::string& flag, std::optional<std::string>* value, const std::string& value_name,
                  const std::string& help) {
-  impl_->add({flag, value_name, help, Kind::Value, [value](const auto& given) { *value = given[0]; }, {}});
+  impl_->add(
+      {{flag, value_name, help, OptionKind::Value}, [value](const auto& given) { *value = given[0]; }});
 }
 
 void Cli::option(const std::string& flag, std::optional<int64_t>* value, const std::string& value_name,
@@ -294,7 +288,7 @@ void Cli::option(const std::string& flag, std::optional<int64_t>* value, const s
   const auto assign = [flag, value](const auto& given) {
     *value = parse_number<int64_t>(flag, given[0], kInteger);
   };
-  impl_->add({flag, value_name, help, Kind::Value, assign, {}});
+  impl_->add({{flag, value_name, help, OptionKind::Value}, assign});
 }
 
 void Cli::option(const std::string& flag, std::optional<double>* value, const std::string& value_name,
@@ -302,42 +296,52 @@ void Cli::option(const std::string& flag, std::optional<double>* value, const st
   const auto assign = [flag, value](const auto& given) {
     *value = parse_number<double>(flag, given[0], kNumber);
   };
-  impl_->add({flag, value_name, help, Kind::Value, assign, {}});
+  impl_->add({{flag, value_name, help, OptionKind::Value}, assign});
 }
 
 void Cli::option_with_default(const std::string& flag, std::optional<std::string>* value,
                               const std::string& value_name, const std::string& help) {
   const auto assign = [value](const auto& given) { *value = given[0]; };
-  impl_->add({flag, value_name, help, Kind::OptionalValue, assign, {}});
+  impl_->add({{flag, value_name, help, OptionKind::OptionalValue}, assign});
 }
 
 void Cli::repeated(const std::string& flag, std::vector<std::string>* values, const std::string& value_name,
                    const std::string& help) {
-  impl_->add({flag, value_name, help, Kind::Repeated, [values](const auto& given) { *values = given; }, {}});
+  impl_->add(
+      {{flag, value_name, help, OptionKind::Repeated}, [values](const auto& given) { *values = given; }});
 }
 
 void Cli::flag(const std::string& flag, bool* value, const std::string& help) {
-  impl_->add({flag, "", help, Kind::Flag, [value](const auto&) { *value = true; }, {}});
+  impl_->add({{flag, "", help, OptionKind::Flag}, [value](const auto&) { *value = true; }});
 }
 
 void Cli::positionals(const std::string& name, std::vector<std::string>* values, const std::string& help) {
-  impl_->positional_name = name;
-  impl_->positional_help = help;
+  impl_->table.positionals = {.name = "", .value_name = name, .help = help, .kind = OptionKind::Repeated};
   impl_->positionals = values;
 }
 
 void Cli::footer(const std::string& text) {
-  impl_->footer = text;
+  impl_->table.footer = text;
+}
+
+void Cli::words(const std::string& name, std::vector<CliWord> words) {
+  impl_->named(name).words = std::move(words);
+}
+
+void Cli::choices(const std::string& name, std::vector<CliWord> words) {
+  impl_->named(name).words = std::move(words);
+  impl_->named(name).closed = true;
 }
 
 bool Cli::parse(int argc, char** argv) {
+  impl_->add_standard_options();
   try {
     impl_->parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
-    fmt::print("{}", impl_->help());
+    fmt::print("{}", help_text(impl_->whole_table()));
     return false;
   } catch (const CLI::CallForVersion&) {
-    fmt::print("{} {}\n", impl_->program, CPM_VERSION);
+    fmt::print("{} {}\n", impl_->table.program, CPM_VERSION);
     return false;
   }
   impl_->take_leftovers();
@@ -346,7 +350,10 @@ bool Cli::parse(int argc, char** argv) {
     impl_->check_given(*spec);
     spec->assign(spec->given);
   }
-  return true;
+  const CliTable table = impl_->whole_table();
+  if (impl_->completion) fmt::print("{}", completion_script(table, *impl_->completion));
+  if (impl_->man) fmt::print("{}", man_page(table));
+  return !impl_->completion && !impl_->man;
 }
 
 int run_main(const std::function<int()>& body) {

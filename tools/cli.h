@@ -1,5 +1,6 @@
-// The command line that every program shares: options declared once, --help and --version for free, unknown
-// flags answered with the nearest match, errors as one line on stderr with the documented exit code.
+// The command line that every program shares: options declared once, --help, --version, --man and
+// --completion for free, unknown flags answered with the nearest match, errors as one line on stderr with the
+// documented exit code.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +12,7 @@
 
 #include "kernels/base/exec.h"
 #include "kernels/base/types.h"
+#include "tools/cli_table.h"
 
 namespace tools {
 
@@ -39,10 +41,17 @@ class Cli {
   void flag(const std::string& flag, bool* value, const std::string& help);
   /// What remains, e.g. "IMAGE".
   void positionals(const std::string& name, std::vector<std::string>* values, const std::string& help);
+  /// What the value of the option, or of the positionals, of this name may be: for completion. Words that
+  /// explain themselves stand in the manual page, too. Values named FILE, FILE.html and IMAGE complete to
+  /// files, DIR, RUN and PATH to folders, DEVICE to devices.
+  void words(const std::string& name, std::vector<CliWord> words);
+  /// The same, and parse() refuses any other value, or part of one named LIST, with the nearest match.
+  void choices(const std::string& name, std::vector<CliWord> words);
   /// Text printed under the options in --help (examples, exit codes).
   void footer(const std::string& text);
 
-  /// Parses; --help and --version print and return false (exit 0). Usage errors throw kernels::Error.
+  /// Parses; --help, --version, --man and --completion print and return false (exit 0). Usage errors throw
+  /// kernels::Error.
   bool parse(int argc, char** argv);
 
  private:

@@ -36,12 +36,11 @@ bool matches(const std::string& glob, const std::string& name) {
 
 [[noreturn]] void unknown(const std::string& flag, const std::string& what, const std::string& got,
                           const std::vector<std::string>& names) {
-  const std::string near = kernels::nearest_name(got, names);
   throw Error(ExitCode::Usage, {.where = flag,
                                 .what = what,
                                 .expected = fmt::format("{}", fmt::join(names, ", ")),
                                 .got = got,
-                                .hint = near.empty() ? "" : fmt::format("did you mean {}?", near)});
+                                .hint = kernels::nearest_hint(got, names)});
 }
 
 std::vector<const Row*> rows_of(kernels::Backend backend) {
@@ -154,6 +153,12 @@ const Row& find_row(const std::string& flag, const std::string& name, kernels::B
   const auto found = std::find_if(all.begin(), all.end(), [&](const Row* row) { return name == row->name; });
   if (found == all.end()) unknown(flag, "no such row on this device", name, names_of(all));
   return **found;
+}
+
+std::vector<CliWord> conv_row_words() {
+  std::vector<CliWord> words;
+  for (const Row& row : kernels::conv_rows<float>()) words.push_back({row.name});
+  return words;
 }
 
 BenchSelection select_bench(const BenchFlags& f, kernels::Backend backend) {

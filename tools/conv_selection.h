@@ -8,6 +8,7 @@
 #include "engine/tune/conv_bench.h"
 #include "engine/tune/conv_shape.h"
 #include "kernels/conv2d/conv2d.h"
+#include "tools/cli_table.h"
 
 namespace tools {
 
@@ -31,6 +32,9 @@ struct BenchSelection {
 
 /// Usage errors name the flag, and the nearest name where one is unknown.
 BenchSelection select_bench(const BenchFlags& flags, kernels::Backend backend);
+
+/// Names of all rows of this build, for completion.
+std::vector<CliWord> conv_row_words();
 
 /// The rows that can do a problem, and among them the one that others are compared with: --reference, else
 /// the last that is no oracle (the list is best first, so it is the plainest).

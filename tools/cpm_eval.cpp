@@ -64,11 +64,11 @@ int run(int argc, char** argv) {
   cli.option("--threads", &f.threads, "N", "threads (default: all processors)");
   cli.option("--batch", &f.batch, "N", "images a pass (default 8)");
   cli.flag("--json", &f.json, "one JSON object on stdout: metric, mean, per_joint, count, threshold");
+  cli.choices("--metric", tools::to_words({"pck", "auto"}));
+  cli.words("--data", tools::to_words({"synthetic", "lsp"}, ":"));
   if (!cli.parse(argc, argv)) return 0;
   tools::require_usage(!f.weights.empty(), "--weights", "missing", "a safetensors file", "nothing");
   tools::require_usage(!f.data.empty(), "--data", "missing", "a SPEC, e.g. synthetic:100", "nothing");
-  tools::require_usage(f.metric == "pck" || f.metric == "auto", "--metric", "unknown metric", "pck or auto",
-                       f.metric);
   const int64_t batch = f.batch.value_or(8);
   tools::require_usage(batch >= 1 && batch <= 1024, "--batch", "out of range", "1 to 1024",
                        std::to_string(batch));

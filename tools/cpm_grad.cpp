@@ -33,6 +33,7 @@ int run(int argc, char** argv) {
   cli.option("--precision", &f.precision, "P", "fp32, or fp64 for checking (slow: the reference rows)");
   cli.option("--threads", &f.threads, "N", "threads (default: all processors)");
   cli.flag("--json", &f.json, "one JSON object on stdout");
+  cli.words("--precision", tools::to_words({"fp32", "fp64"}));
   if (!cli.parse(argc, argv)) return 0;
   tools::require_usage(!f.weights.empty(), "--weights", "missing", "a safetensors file", "nothing");
   tools::require_usage(!f.raw_input.empty(), "--raw-input", "missing", "a safetensors file", "nothing");

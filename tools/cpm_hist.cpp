@@ -98,11 +98,10 @@ int run(int argc, char** argv) {
   cli.footer(
       "Writes FILE.html and beside it a folder FILE: ridgelines, map and grid (.svg, .png),\n"
       "quantiles.csv, grid.csv.");
+  cli.words("COMMAND", tools::to_words({"show", "compare"}));
+  cli.choices("--kind", tools::to_words({cpm::kGradKinds.begin(), cpm::kGradKinds.end()}));
   if (!cli.parse(argc, argv)) return 0;
 
-  const auto& kinds = cpm::kGradKinds;
-  tools::require_usage(std::find(kinds.begin(), kinds.end(), f.kind) != kinds.end(), "--kind", "unknown kind",
-                       fmt::format("{}", fmt::join(kinds, ", ")), f.kind);
   cpm::HistOptions options{.kind = f.kind, .tensors = f.tensors, .range = f.range};
   if (f.epochs) options.epochs = parse_epochs(*f.epochs);
   tools::require_usage(!f.range || (*f.range > 0 && *f.range <= 1e30), "--range", "out of range", "above 0",

@@ -127,6 +127,7 @@ void declare(tools::Cli* cli, Flags* f) {
   cli->option("--precision", &f->precision, "P", "fp32, or fp64 for checking (slow: the reference rows)");
   cli->option("--threads", &f->threads, "N", "threads (default: all processors)");
   cli->flag("--json", &f->json, "one JSON object on stdout");
+  cli->words("--precision", tools::to_words({"fp32", "fp64"}));
   cli->positionals("IMAGE", &f->images, "JPEG or PNG files");
 }
 

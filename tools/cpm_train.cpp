@@ -4,7 +4,9 @@
 
 #include <filesystem>
 
+#include "cpm/dataset/spec.h"
 #include "cpm/run_dir.h"
+#include "cpm/run_report.h"
 #include "cpm/trainer.h"
 #include "tools/cli.h"
 #include "tools/json_text.h"
@@ -19,6 +21,16 @@ struct Flags {
   bool no_supervision = false, deterministic = false, no_cuda_graph = false, tune = false;
   bool print_config = false, json = false;
 };
+
+/// "optim.name=" with its help, then "optim.name=adam" ...
+std::vector<tools::CliWord> assignments() {
+  std::vector<tools::CliWord> words;
+  for (const cpm::ConfigKey& key : cpm::config_keys()) {
+    words.push_back({key.key + "=", fmt::format("{}; default {}", key.help, key.default_value)});
+    for (const std::string& choice : key.choices) words.push_back({key.key + "=" + choice});
+  }
+  return words;
+}
 
 void declare(tools::Cli* cli, Flags* f) {
   cli->option("--data", &f->data, "SPEC",
@@ -50,11 +62,15 @@ void declare(tools::Cli* cli, Flags* f) {
             "launch every kernel of a step instead of replaying a recording");
   cli->flag("--tune", &f->tune,
             "time the convolution rows of a new run, run by the quickest (default: a fixed rule chooses)");
-  cli->flag("--print-config", &f->print_config, "print the resolved configuration as TOML and exit");
+  cli->flag("--print-config", &f->print_config,
+            "print the resolved configuration as TOML (with --json as JSON) and exit");
   cli->flag("--json", &f->json, "one JSON object on stdout, everything else on stderr");
   cli->footer(
       "Exit codes: 0 done, 1 diverged, 64 usage, 65 bad data, 69 no such device, 73/74 cannot write,\n"
       "75 interrupted (resumable with --resume).");
+  for (const char* flag : {"--data", "--val"}) cli->words(flag, tools::to_words(cpm::data_kinds(), ":"));
+  cli->words("--precision", tools::to_words({"fp32"}));
+  cli->words("--set", assignments());
 }
 
 std::optional<std::filesystem::path> resumed_run(const Flags& f) {
@@ -98,8 +114,15 @@ std::string outcome_json(const cpm::TrainOutcome& o) {
   json.add("loss", o.loss);
   json.add("seconds", o.seconds);
   json.add("interrupted", o.interrupted);
-  if (o.validation) json.add("pck", o.validation->mean);
+  if (o.validation) {
+    json.add("pck", o.validation->mean);
+    json.add_raw("validation", cpm::pck_json(*o.validation, o.schema));
+  }
   if (o.mean_pose) json.add("mean_pose_pck", *o.mean_pose);
+  if (!o.interrupted) {
+    json.add("weights", (o.run / "weights.safetensors").string());
+    json.add("report", (o.run / "report.html").string());
+  }
   return json.text();
 }
 
@@ -112,7 +135,7 @@ int run(int argc, char** argv) {
   request.resume = resumed_run(f);
   request.config = resolve(f, request.resume);
   if (f.print_config) {
-    fmt::print("{}", request.config.to_toml());
+    fmt::print("{}", f.json ? request.config.to_json() + "\n" : request.config.to_toml());
     return 0;
   }
   tools::require_usage(!request.config.data.train.empty(), "--data", "no training data",
