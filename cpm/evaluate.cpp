@@ -75,11 +75,7 @@ Prediction to_prediction(const FullMaps& maps, const Source& source) {
 }  // namespace
 
 JointSchema schema_of(const Model& model) {
-  const std::vector<std::string>& names = model.info().joint_names;
-  if (names == lsp_schema().names) return lsp_schema();
-  JointSchema schema = numbered_schema(model.joints());
-  schema.names = names;
-  return schema;
+  return schema_of_names(model.info().joint_names);
 }
 
 std::vector<Prediction> predict(StepRunner& runner, const Model& model, const Dataset& dataset,
@@ -130,85 +126,6 @@ Prediction predict_crop(StepRunner& runner, const Model& model, const Image& ima
   maps.add(stages.back().data(), 1.0, false, schema);
   if (stage_maps != nullptr) *stage_maps = std::move(stages);
   return to_prediction(maps, {crop, image.width, image.height});
-}
-
-namespace {
-
-/// Calls hit(joint, right) for every joint that counts.
-void score(const Person& truth, const JointSchema& schema, const std::vector<Joint>& found, double threshold,
-           const std::function<void(size_t, bool)>& hit) {
-  if (schema.left_shoulder < 0 || schema.right_hip < 0) return;
-  const Joint& shoulder = truth.joints[static_cast<size_t>(schema.left_shoulder)];
-  const Joint& hip = truth.joints[static_cast<size_t>(schema.right_hip)];
-  if (!shoulder.labelled || !hip.labelled) return;
-  const double limit = threshold * std::hypot(shoulder.x - hip.x, shoulder.y - hip.y);
-  for (size_t j = 0; j < truth.joints.size(); ++j) {
-    const Joint& joint = truth.joints[j];
-    if (joint.labelled) hit(j, std::hypot(joint.x - found[j].x, joint.y - found[j].y) <= limit);
-  }
-}
-
-}  // namespace
-
-PckResult pck(const Dataset& dataset, const std::vector<Prediction>& predictions, double threshold) {
-  CPM_CHECK(static_cast<int64_t>(predictions.size()) == dataset.size(), "{} predictions for {} people",
-            predictions.size(), dataset.size());
-  const auto joints = static_cast<size_t>(dataset.schema().count());
-  PckResult result;
-  result.threshold = threshold;
-  result.per_joint.assign(joints, 0);
-  result.per_joint_count.assign(joints, 0);
-  std::vector<int64_t> right(joints, 0);
-  for (int64_t i = 0; i < dataset.size(); ++i) {
-    score(dataset.record(i).person, dataset.schema(), predictions[static_cast<size_t>(i)].joints, threshold,
-          [&](size_t j, bool is_right) {
-            ++result.per_joint_count[j];
-            right[j] += is_right ? 1 : 0;
-          });
-  }
-  int kinds = 0;
-  for (size_t j = 0; j < joints; ++j) {
-    const int64_t n = result.per_joint_count[j];
-    if (n == 0) continue;
-    result.per_joint[j] = static_cast<double>(right[j]) / static_cast<double>(n);
-    result.mean += result.per_joint[j];
-    result.count += n;
-    ++kinds;
-  }
-  if (kinds > 0) result.mean /= kinds;
-  return result;
-}
-
-PckResult mean_pose_pck(const Dataset& train, const Dataset& val, int input, double threshold) {
-  const auto joints = static_cast<size_t>(train.schema().count());
-  std::vector<Joint> mean(joints);
-  std::vector<int64_t> count(joints, 0);
-  for (int64_t i = 0; i < train.size(); ++i) {
-    const Person person = train.record(i).person;
-    const InputPerson seen = person_in_input(person, train.schema(), person_crop(person, input));
-    for (size_t j = 0; j < joints; ++j) {
-      if (!seen.joints[j].labelled) continue;
-      mean[j].x += seen.joints[j].x;
-      mean[j].y += seen.joints[j].y;
-      ++count[j];
-    }
-  }
-  for (size_t j = 0; j < joints; ++j) {
-    mean[j].x /= static_cast<double>(std::max<int64_t>(1, count[j]));
-    mean[j].y /= static_cast<double>(std::max<int64_t>(1, count[j]));
-  }
-  std::vector<Prediction> predictions;
-  for (int64_t i = 0; i < val.size(); ++i) {
-    const Crop crop = person_crop(val.record(i).person, input);
-    Prediction prediction;
-    for (const Joint& joint : mean) {
-      Joint there{.labelled = true};
-      crop.to_image(joint.x, joint.y, &there.x, &there.y);
-      prediction.joints.push_back(there);
-    }
-    predictions.push_back(std::move(prediction));
-  }
-  return pck(val, predictions, threshold);
 }
 
 }  // namespace cpm

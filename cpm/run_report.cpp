@@ -51,17 +51,24 @@ std::vector<std::pair<int64_t, double>> validation_curve(const RunDir& dir) {
   return curve;
 }
 
-ordered_json pck_object(const PckResult& result, const JointSchema& schema) {
+ordered_json score_object(const Score& result, const JointSchema& schema) {
   ordered_json per_joint = ordered_json::object();
   for (size_t j = 0; j < result.per_joint.size(); ++j) {
     per_joint[schema.names[j]] =
         result.per_joint_count[j] > 0 ? ordered_json(result.per_joint[j]) : ordered_json();
   }
-  return {{"metric", "pck"},
-          {"mean", result.mean},
-          {"per_joint", per_joint},
-          {"count", result.count},
-          {"threshold", result.threshold}};
+  const bool oks = result.metric == Metric::Oks;
+  ordered_json object = {
+      {"metric", name_of(result.metric)},
+      {"mean", result.mean},
+      {"per_joint", per_joint},
+      {"count", result.count},
+      {"threshold", oks ? ordered_json(oks_thresholds()) : ordered_json(result.threshold)}};
+  if (oks) {
+    object["ap"] = result.ap;
+    object["mean_oks"] = result.mean_oks;
+  }
+  return object;
 }
 
 }  // namespace
@@ -80,8 +87,8 @@ void write_plan(const RunDir& dir, const std::map<std::string, std::string>& pla
   engine::write_text(plan_file(dir), ordered_json(plan).dump(1) + "\n");
 }
 
-std::string pck_json(const PckResult& result, const JointSchema& schema) {
-  return pck_object(result, schema).dump();
+std::string score_json(const Score& result, const JointSchema& schema) {
+  return score_object(result, schema).dump();
 }
 
 fs::path validation_folder(const RunDir& dir, int64_t step) {
@@ -89,12 +96,12 @@ fs::path validation_folder(const RunDir& dir, int64_t step) {
 }
 
 void write_validation(const RunDir& dir, int64_t step, const Dataset& val,
-                      const std::vector<Prediction>& predictions, const PckResult& result) {
+                      const std::vector<Prediction>& predictions, const Score& result) {
   constexpr int kPeople = 16;
   const fs::path folder = validation_folder(dir, step);
   std::error_code ignored;  // writing into it says what is wrong
   fs::create_directories(folder, ignored);
-  engine::write_text(folder / "metrics.json", pck_object(result, val.schema()).dump(1) + "\n");
+  engine::write_text(folder / "metrics.json", score_object(result, val.schema()).dump(1) + "\n");
   write_overlay_sheet(folder / kOverlayFile, val, predictions, kPeople);
 }
 
@@ -170,7 +177,7 @@ void write_report(const RunReport& run) {
   }
   page.validation = validation_curve(*run.dir);
   if (run.outcome->validation) {
-    const PckResult& last = *run.outcome->validation;
+    const Score& last = *run.outcome->validation;
     for (size_t j = 0; j < last.per_joint.size(); ++j) {
       if (last.per_joint_count[j] > 0) {
         page.validation_by_joint.emplace_back(run.val->schema().names[j], last.per_joint[j]);

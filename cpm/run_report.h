@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "cpm/config.h"
-#include "cpm/evaluate.h"
 #include "cpm/report/compare.h"
 #include "cpm/run_dir.h"
+#include "cpm/score.h"
 #include "cpm/trainer.h"
 
 namespace cpm {
@@ -23,14 +23,15 @@ std::filesystem::path validation_folder(const RunDir& dir, int64_t step);
 inline constexpr const char* kOverlayFile = "overlay.png";
 /// Writes into validation_folder(): metrics.json and, where there are people, overlay.png.
 void write_validation(const RunDir& dir, int64_t step, const Dataset& val,
-                      const std::vector<Prediction>& predictions, const PckResult& result);
+                      const std::vector<Prediction>& predictions, const Score& result);
 
 /// What a run's validations found, for comparisons; its label is the directory's name. BadData where the path
 /// is no run or was never validated.
 ComparedRun read_validation(const std::filesystem::path& run);
 
-/// A metric as JSON text with the keys metric, mean, per_joint, count, threshold.
-std::string pck_json(const PckResult& result, const JointSchema& schema);
+/// A score as JSON text with the keys metric, mean, per_joint, count, threshold (of OKS a list), and of OKS
+/// also ap (at each threshold) and mean_oks.
+std::string score_json(const Score& result, const JointSchema& schema);
 
 struct RunReport {
   const RunDir* dir = nullptr;

@@ -91,7 +91,7 @@ void TrainEvents::gradients(int64_t record, int64_t step, const std::vector<Grad
   write(step, summary);
 }
 
-void TrainEvents::validation(int64_t step, const JointSchema& schema, const PckResult& result,
+void TrainEvents::validation(int64_t step, const JointSchema& schema, const Score& result,
                              const std::filesystem::path& picture) {
   engine::EventSummary summary;
   summary.scalar("validation/pck", result.mean);

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "cpm/evaluate.h"
 #include "cpm/grad_row.h"
 #include "cpm/run_dir.h"
+#include "cpm/score.h"
 #include "engine/io/event_file.h"
 
 namespace cpm {
@@ -34,7 +34,7 @@ class TrainEvents {
   void gradients(int64_t record, int64_t step, const std::vector<GradTensor>& tensors,
                  const std::vector<GradRow>& rows);
   /// `picture` names a PNG file; there need not be one.
-  void validation(int64_t step, const JointSchema& schema, const PckResult& result,
+  void validation(int64_t step, const JointSchema& schema, const Score& result,
                   const std::filesystem::path& picture);
 
   /// All of the first `dense`, then every tenth: long runs do not drown who looks.

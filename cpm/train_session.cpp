@@ -126,7 +126,7 @@ TrainData open_train_data(const Config& config, const Device& device, Console* c
     if (val.kind == DataSpec::Kind::Raw) {
       throw Error(ExitCode::Usage, {.where = "--val",
                                     .what = "raw tensors cannot be validated with PCK",
-                                    .expected = "synthetic or lsp:",
+                                    .expected = "synthetic, coco:, mpii: or lsp:",
                                     .got = config.data.val});
     }
     data.val = open_dataset(val);

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "cpm/config.h"
-#include "cpm/evaluate.h"
+#include "cpm/score.h"
 
 namespace cpm {
 
@@ -30,9 +30,9 @@ struct TrainOutcome {
   double loss = 0;     // of the last step
   double seconds = 0;  // since the start, over resumes
   bool interrupted = false;
-  std::optional<PckResult> validation;  // the last one
-  JointSchema schema;                   // of its joints
-  std::optional<double> mean_pose;      // PCK@0.2 of always answering the mean pose
+  std::optional<Score> validation;  // the last one
+  JointSchema schema;               // of its joints
+  std::optional<double> mean_pose;  // PCK@0.2 of always answering the mean pose
 };
 
 /// Trains. Throws kernels::Error; CheckFailed when a loss or gradient is not finite (no checkpoint is made of

@@ -34,7 +34,8 @@ std::vector<tools::CliWord> assignments() {
 
 void declare(tools::Cli* cli, Flags* f) {
   cli->option("--data", &f->data, "SPEC",
-              "training data: synthetic[:N], lsp:JOINTS.mat,IMAGE_DIR or raw:FILE, each with ,FIRST-LAST");
+              "training data: synthetic[:N], coco:FILE.json,IMAGE_DIR, mpii:FILE.json,IMAGE_DIR, "
+              "lsp:JOINTS.mat,IMAGE_DIR or raw:FILE, each with ,FIRST-LAST");
   cli->option("--val", &f->val, "SPEC", "validation data, for PCK@0.2 and pictures");
   cli->option("--config", &f->config, "FILE", "TOML configuration (--print-config shows every key)");
   cli->repeated("--set", &f->set, "KEY=VALUE",
@@ -116,7 +117,7 @@ std::string outcome_json(const cpm::TrainOutcome& o) {
   json.add("interrupted", o.interrupted);
   if (o.validation) {
     json.add("pck", o.validation->mean);
-    json.add_raw("validation", cpm::pck_json(*o.validation, o.schema));
+    json.add_raw("validation", cpm::score_json(*o.validation, o.schema));
   }
   if (o.mean_pose) json.add("mean_pose_pck", *o.mean_pose);
   if (!o.interrupted) {

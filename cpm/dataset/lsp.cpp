@@ -10,10 +10,8 @@
 #include <system_error>
 #include <unordered_set>
 
-#include "cpm/dataset/dataset.h"
 #include "cpm/dataset/mat_file.h"
-#include "cpm/dataset/open.h"
-#include "kernels/base/error.h"
+#include "cpm/dataset/people.h"
 
 namespace cpm {
 namespace {
@@ -21,20 +19,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kJoints = 14;
-// Sides below this say nothing about a person's size (one or two labelled joints): without it the crop would
-// enlarge a few pixels to the whole input.
-constexpr double kLeastBoxSide = 10;
-// No image is this large: a coordinate beyond it is damage.
-constexpr double kMostCoordinate = 1e6;
-
-[[noreturn]] void bad_data(const fs::path& file, std::string what, std::string expected, std::string got,
-                           std::string hint = "") {
-  throw kernels::Error(kernels::ExitCode::BadData, {.where = file.string(),
-                                                    .what = std::move(what),
-                                                    .expected = std::move(expected),
-                                                    .got = std::move(got),
-                                                    .hint = std::move(hint)});
-}
 
 /// The array `joints` behind one index for both axis orders.
 class JointTable {
@@ -76,12 +60,8 @@ class JointTable {
 
 /// Names of the files in `folder`: one listing instead of a question to the file system per record.
 std::unordered_set<std::string> files_in(const fs::path& folder) {
+  require_folder(folder, "lsp:JOINTS.mat,IMAGE_DIR");
   std::error_code error;
-  if (!fs::is_directory(folder, error)) {
-    bad_data(folder, "no such folder of images", "a folder that holds im00001.jpg ...",
-             fs::exists(folder, error) ? "a file" : "nothing there",
-             "the part behind the comma of lsp:JOINTS.mat,IMAGE_DIR");
-  }
   std::unordered_set<std::string> names;
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
     names.insert(entry->path().filename().string());
@@ -90,94 +70,48 @@ std::unordered_set<std::string> files_in(const fs::path& folder) {
   return names;
 }
 
-/// Centre and size from the labelled joints' box; false where no joint is labelled.
-bool place_person(Person* person) {
-  double left = kMostCoordinate, right = -kMostCoordinate, top = kMostCoordinate, bottom = -kMostCoordinate;
-  bool any = false;
-  for (const Joint& joint : person->joints) {
-    if (!joint.labelled) continue;
-    any = true;
-    left = std::min(left, joint.x);
-    right = std::max(right, joint.x);
-    top = std::min(top, joint.y);
-    bottom = std::max(bottom, joint.y);
+Person read_person(const JointTable& table, int64_t record, const fs::path& file) {
+  Person person;
+  for (int j = 0; j < kJoints; ++j) {
+    const double x = table.value(record, j, 0), y = table.value(record, j, 1),
+                 flag = table.value(record, j, 2);
+    const std::string place =
+        fmt::format("record {}, {}", record + 1, lsp_schema().names[static_cast<size_t>(j)]);
+    if (!(std::abs(x) <= kMostCoordinate && std::abs(y) <= kMostCoordinate)) {
+      bad_data(file, place + " has no coordinates", "two finite numbers of pixels",
+               fmt::format("{}, {}", x, y));
+    }
+    if (flag != 0 && flag != 1)
+      bad_data(file, place + " has a strange flag", "0 or 1", fmt::format("{}", flag));
+    const bool labelled = table.extended() ? flag == 1 : true;
+    person.joints.push_back({x - 1, y - 1, labelled});
   }
-  if (!any) return false;
-  person->center_x = 0.5 * (left + right);
-  person->center_y = 0.5 * (top + bottom);
-  person->size = std::max({right - left, bottom - top, kLeastBoxSide}) / 200;
-  return true;
+  return person;
 }
-
-class LspDataset : public Dataset {
- public:
-  explicit LspDataset(const DataSpec& spec) : folder_(spec.images) {
-    const JointTable table(spec.file);
-    const std::unordered_set<std::string> files = files_in(folder_);
-    const RecordRange range = record_range(spec, table.records(), spec.file.string());
-    for (int64_t i = range.begin; i < range.end; ++i) {
-      Record record;
-      record.person = read_person(table, i, spec.file);
-      if (!place_person(&record.person)) {
-        ++left_out_;
-        continue;
-      }
-      const std::string stem =
-          table.extended() ? fmt::format("im{:05}", i + 1) : fmt::format("im{:04}", i + 1);
-      const bool png = files.count(stem + ".jpg") == 0 && files.count(stem + ".png") != 0;
-      record.name = stem + (png ? ".png" : ".jpg");
-      records_.push_back(std::move(record));
-    }
-    if (records_.empty()) {
-      bad_data(spec.file, "no person with a labelled joint", "at least one",
-               fmt::format("{} records without", left_out_));
-    }
-    description_ = fmt::format("lsp {} {}-{}: {} people", spec.file.filename().string(), range.begin + 1,
-                               range.end, records_.size());
-    if (left_out_ > 0) description_ += fmt::format(", {} without a labelled joint left out", left_out_);
-  }
-
-  int64_t size() const override { return static_cast<int64_t>(records_.size()); }
-  const JointSchema& schema() const override { return lsp_schema(); }
-  Record record(int64_t i) const override { return at(i); }
-  Image image(int64_t i) const override { return read_image(folder_ / at(i).name); }
-  std::string description() const override { return description_; }
-
- private:
-  const Record& at(int64_t i) const {
-    CPM_CHECK(i >= 0 && i < size(), "record {} of {}", i, size());
-    return records_[static_cast<size_t>(i)];
-  }
-
-  static Person read_person(const JointTable& table, int64_t record, const fs::path& file) {
-    Person person;
-    for (int j = 0; j < kJoints; ++j) {
-      const double x = table.value(record, j, 0), y = table.value(record, j, 1),
-                   flag = table.value(record, j, 2);
-      const std::string place =
-          fmt::format("record {}, {}", record + 1, lsp_schema().names[static_cast<size_t>(j)]);
-      if (!(std::abs(x) <= kMostCoordinate && std::abs(y) <= kMostCoordinate)) {
-        bad_data(file, place + " has no coordinates", "two finite numbers of pixels",
-                 fmt::format("{}, {}", x, y));
-      }
-      if (flag != 0 && flag != 1)
-        bad_data(file, place + " has a strange flag", "0 or 1", fmt::format("{}", flag));
-      const bool labelled = table.extended() ? flag == 1 : true;
-      person.joints.push_back({x - 1, y - 1, labelled});
-    }
-    return person;
-  }
-
-  fs::path folder_;
-  std::vector<Record> records_;
-  int64_t left_out_ = 0;
-  std::string description_;
-};
 
 }  // namespace
 
-std::unique_ptr<Dataset> open_lsp(const DataSpec& spec) {
-  return std::make_unique<LspDataset>(spec);
+std::unique_ptr<Dataset> open_lsp(const DataSpec& spec, const OnFault& on_fault) {
+  const JointTable table(spec.file);
+  const std::unordered_set<std::string> files = files_in(spec.images);
+  const RecordRange range = record_range(spec, table.records(), spec.file.string());
+  PeopleTable people{.schema = lsp_schema(), .folder = spec.images};
+  int64_t unlabelled = 0;
+  for (int64_t i = range.begin; i < range.end; ++i) {
+    Person person;
+    if (!read_or_tell(on_fault, [&] { person = read_person(table, i, spec.file); })) continue;
+    if (!place_by_joints(&person)) {
+      ++unlabelled;
+      continue;
+    }
+    const std::string stem = table.extended() ? fmt::format("im{:05}", i + 1) : fmt::format("im{:04}", i + 1);
+    const bool png = files.count(stem + ".jpg") == 0 && files.count(stem + ".png") != 0;
+    people.rows.push_back({.number = i + 1, .person = people.people.size(), .image = people.images.size()});
+    people.people.push_back(std::move(person));
+    people.images.push_back(stem + (png ? ".png" : ".jpg"));
+  }
+  describe("lsp", spec.file, range, {{unlabelled, "without a labelled joint"}}, &people);
+  return make_people_dataset(std::move(people));
 }
 
 }  // namespace cpm

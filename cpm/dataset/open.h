@@ -17,7 +17,9 @@ struct RecordRange {
 /// The range that `spec` asks of a source with `records` records. Usage where it reaches beyond them.
 RecordRange record_range(const DataSpec& spec, int64_t records, const std::string& source);
 
-std::unique_ptr<Dataset> open_lsp(const DataSpec& spec);
+std::unique_ptr<Dataset> open_lsp(const DataSpec& spec, const OnFault& on_fault);
+std::unique_ptr<Dataset> open_coco(const DataSpec& spec, const OnFault& on_fault);
+std::unique_ptr<Dataset> open_mpii(const DataSpec& spec, const OnFault& on_fault);
 std::unique_ptr<Dataset> open_synthetic(const DataSpec& spec);
 
 }  // namespace cpm

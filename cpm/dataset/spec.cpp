@@ -17,7 +17,8 @@ namespace cpm {
 namespace {
 
 constexpr const char* kForms =
-    "synthetic[:N], lsp:JOINTS.mat,IMAGE_DIR or raw:TENSORS.safetensors, then [,FIRST-LAST]";
+    "synthetic[:N], coco:FILE.json,IMAGE_DIR, mpii:FILE.json,IMAGE_DIR, lsp:JOINTS.mat,IMAGE_DIR or "
+    "raw:TENSORS.safetensors, then [,FIRST-LAST]";
 constexpr int64_t kMostSynthetic = 1'000'000'000;
 
 [[noreturn]] void bad_spec(const std::string& spec, std::string what, std::string got,
@@ -69,12 +70,17 @@ void parse_synthetic(const std::string& spec, const std::string& arguments, Data
   out->count = *count;
 }
 
-void parse_lsp(const std::string& spec, const std::string& arguments, DataSpec* out) {
-  out->kind = DataSpec::Kind::Lsp;
+/// "FILE,IMAGE_DIR"
+void parse_annotated(const std::string& spec, const std::string& kind, const std::string& arguments,
+                     DataSpec* out) {
+  const bool lsp = kind == "lsp";
+  out->kind = lsp ? DataSpec::Kind::Lsp : kind == "coco" ? DataSpec::Kind::Coco : DataSpec::Kind::Mpii;
   const size_t comma = arguments.find(',');
   if (comma == std::string::npos || comma == 0 || comma + 1 == arguments.size()) {
-    bad_spec(spec, "lsp needs a joints file and a folder of images",
-             arguments.empty() ? "nothing" : arguments, "as in lsp:lspet/joints.mat,lspet/images,1-3500");
+    bad_spec(spec, fmt::format("{} needs a file of annotations and a folder of images", kind),
+             arguments.empty() ? "nothing" : arguments,
+             lsp ? "as in lsp:lspet/joints.mat,lspet/images,1-3500"
+                 : fmt::format("as in {0}:{0}/annotations.json,{0}/images,1-3500", kind));
   }
   out->file = arguments.substr(0, comma);
   out->images = arguments.substr(comma + 1);
@@ -92,8 +98,8 @@ DataSpec parse_data_spec(const std::string& spec) {
   if (kind == "synthetic") {
     if (colon != std::string::npos && arguments.empty()) bad_spec(spec, "nothing after the colon", rest);
     parse_synthetic(spec, arguments, &out);
-  } else if (kind == "lsp") {
-    parse_lsp(spec, arguments, &out);
+  } else if (kind == "coco" || kind == "mpii" || kind == "lsp") {
+    parse_annotated(spec, kind, arguments, &out);
   } else if (kind == "raw") {
     out.kind = DataSpec::Kind::Raw;
     if (arguments.empty())
@@ -107,7 +113,7 @@ DataSpec parse_data_spec(const std::string& spec) {
 }
 
 std::vector<std::string> data_kinds() {
-  return {"synthetic", "lsp", "raw"};
+  return {"synthetic", "coco", "mpii", "lsp", "raw"};
 }
 
 RecordRange record_range(const DataSpec& spec, int64_t records, const std::string& source) {
@@ -122,20 +128,25 @@ RecordRange record_range(const DataSpec& spec, int64_t records, const std::strin
   return {spec.first - 1, spec.last};
 }
 
-std::unique_ptr<Dataset> open_dataset(const DataSpec& spec) {
+std::unique_ptr<Dataset> open_dataset(const DataSpec& spec, const OnFault& on_fault) {
   switch (spec.kind) {
     case DataSpec::Kind::Synthetic:
       return open_synthetic(spec);
     case DataSpec::Kind::Lsp:
-      return open_lsp(spec);
+      return open_lsp(spec, on_fault);
+    case DataSpec::Kind::Coco:
+      return open_coco(spec, on_fault);
+    case DataSpec::Kind::Mpii:
+      return open_mpii(spec, on_fault);
     case DataSpec::Kind::Raw:
       break;
   }
-  throw kernels::Error(kernels::ExitCode::Usage, {.where = "raw:" + spec.file.string(),
-                                                  .what = "raw tensors hold no people",
-                                                  .expected = "a data set of images: synthetic or lsp",
-                                                  .got = "raw",
-                                                  .hint = "only training takes raw:TENSORS.safetensors"});
+  throw kernels::Error(kernels::ExitCode::Usage,
+                       {.where = "raw:" + spec.file.string(),
+                        .what = "raw tensors hold no people",
+                        .expected = "a data set of images: synthetic, coco, mpii or lsp",
+                        .got = "raw",
+                        .hint = "only training takes raw:TENSORS.safetensors"});
 }
 
 }  // namespace cpm

@@ -91,6 +91,7 @@ class SyntheticDataset : public Dataset {
     const Scene scene = make_scene(index);
     Record record;
     record.name = fmt::format("synthetic-{:06}", index + 1);
+    record.number = static_cast<int64_t>(index) + 1;
     record.person = person_of(scene.person, scene);
     for (const Figure& other : scene.others) record.others.push_back(person_of(other, scene));
     return record;

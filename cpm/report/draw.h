@@ -23,7 +23,9 @@ void draw_ring(Image* image, double x, double y, double radius, double width, Co
 /// Closed by itself; filled by the even-odd rule.
 void draw_polygon(Image* image, std::span<const Point> points, Color color, double alpha);
 
-/// The colour of a limb: warm for the person's right side, cool for the left, neutral for the middle.
+/// The colour of a joint, and of a limb: warm for the person's right side, cool for the left, neutral for the
+/// middle.
+Color joint_color(const JointSchema& schema, int joint);
 Color limb_color(const JointSchema& schema, std::pair<int, int> limb);
 
 enum class SkeletonStyle { Predicted, Truth };

@@ -57,7 +57,7 @@ void draw_predicted(Image* image, const std::vector<Joint>& joints, const JointS
   for (int i = 0; i < static_cast<int>(joints.size()); ++i) {
     if (!joints[i].labelled) continue;
     draw_disc(image, joints[i].x, joints[i].y, radius + edge, kDark, 0.85);
-    draw_disc(image, joints[i].x, joints[i].y, radius, shade(joint_side(schema, i), 0), 1);
+    draw_disc(image, joints[i].x, joints[i].y, radius, joint_color(schema, i), 1);
   }
 }
 
@@ -76,6 +76,10 @@ void draw_truth(Image* image, const std::vector<Joint>& joints, const JointSchem
 }
 
 }  // namespace
+
+Color joint_color(const JointSchema& schema, int joint) {
+  return shade(joint_side(schema, joint), 0);
+}
 
 Color limb_color(const JointSchema& schema, std::pair<int, int> limb) {
   const Side side = limb_side(schema, limb);

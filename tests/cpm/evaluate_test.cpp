@@ -1,5 +1,5 @@
 // PCK by hand: few people, counted fractions. Predictions go through the network's own path once.
-#include "cpm/evaluate.h"
+#include "cpm/score.h"
 
 #include <cmath>
 
@@ -55,7 +55,7 @@ TEST_CASE("pck: the limit is a share of shoulder to hip, and includes its end") 
   predictions[1].joints[1].x += 6;  // at distance 10: right
   predictions[1].joints[13].x += 7.1;
   predictions[1].joints[13].y += 7.1;  // 10.04: wrong
-  const cpm::PckResult result = cpm::pck(people, predictions, 0.2);
+  const cpm::Score result = cpm::pck(people, predictions, 0.2);
   CHECK(result.threshold == 0.2);
   CHECK(result.count == 28);
   std::vector<double> expected(14, 1.0);
@@ -74,7 +74,7 @@ TEST_CASE("pck: joints without a label do not count, whatever was answered") {
   const People people({upright(), partly});
   std::vector<Prediction> predictions = {exact(upright()), exact(partly)};
   predictions[1].joints[5] = {-900, -900, true};
-  cpm::PckResult result = cpm::pck(people, predictions, 0.2);
+  cpm::Score result = cpm::pck(people, predictions, 0.2);
   CHECK(result.mean == 1);
   CHECK(result.count == 27);
   CHECK(result.per_joint_count[5] == 1);
@@ -94,7 +94,7 @@ TEST_CASE("pck: the mean is over kinds of joints, not over joints") {
   std::vector<Prediction> predictions = {exact(upright()), exact(few), exact(few)};
   for (auto& prediction : predictions) prediction.joints[0].x += 50;
   predictions[0].joints[7].y += 50;
-  const cpm::PckResult result = cpm::pck(people, predictions, 0.2);
+  const cpm::Score result = cpm::pck(people, predictions, 0.2);
   CHECK(result.count == 14 + 3 + 3);
   CHECK(result.mean == 12.0 / 14);
 }
@@ -105,11 +105,11 @@ TEST_CASE("pck: persons without shoulder or hip are left out") {
   no_shoulder.joints[9].labelled = false;
   Prediction far = exact(upright());
   for (Joint& joint : far.joints) joint.x += 1000;
-  const cpm::PckResult result =
+  const cpm::Score result =
       cpm::pck(People({no_hip, upright(), no_shoulder}), {far, exact(upright()), far}, 0.2);
   CHECK(result.count == 14);
   CHECK(result.mean == 1);
-  const cpm::PckResult none = cpm::pck(People({no_hip, no_shoulder}), {far, far}, 0.2);
+  const cpm::Score none = cpm::pck(People({no_hip, no_shoulder}), {far, far}, 0.2);
   CHECK(none.count == 0);
   CHECK(none.mean == 0);
   CHECK(tests::thrown_by([&] { cpm::pck(People({no_hip}), {}, 0.2); }).code == kernels::ExitCode::Internal);
@@ -131,7 +131,7 @@ TEST_CASE("pck: always answering the mean pose") {
     people.push_back(person);
   }
   const People train({people[0], people[1]}), val({people[2]});
-  const cpm::PckResult same = cpm::mean_pose_pck(train, val, 368, 1e-9);
+  const cpm::Score same = cpm::mean_pose_pck(train, val, 368, 1e-9);
   CHECK(same.mean == 1);
   CHECK(same.count == 14);
   // Another person whose ankle is elsewhere.

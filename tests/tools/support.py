@@ -20,7 +20,7 @@ BIN = pathlib.Path(os.environ.get("CPM_BIN", SOURCE / "build/release/bin"))
 SLOW = float(os.environ.get("CPM_TEST_SLOW", "1"))
 LIMIT = 240 * SLOW
 
-COMPUTING = ("cpm-train", "cpm-eval", "cpm-infer", "cpm-grad", "cpm-doctor", "bench_cpm", "bench_conv")  # have --threads
+COMPUTING = ("cpm-train", "cpm-eval", "cpm-infer", "cpm-grad", "cpm-data", "cpm-doctor", "bench_cpm", "bench_conv")  # have --threads
 PROGRAMS = (*COMPUTING, "cpm-compare", "cpm-hist")
 JOINTS = ("right ankle", "right knee", "right hip", "left hip", "left knee", "left ankle", "right wrist", "right elbow",
           "right shoulder", "left shoulder", "left elbow", "left wrist", "neck", "head top")

@@ -78,7 +78,7 @@ class CommandLine(Case):
             self.error(run(program, "--completion", "bsh"), 64, "--completion", "expected: bash, zsh, fish", "did you mean bash?")
         for parts, arguments in (
                 (("--kind", "did you mean weight?"), ("cpm-hist", "show", "x", "--kind", "wieght")),
-                (("--metric", "pck, auto", "did you mean pck?"), ("cpm-eval", "--metric", "pkc")),
+                (("--metric", "pck, pckh, oks, auto", "did you mean pck?"), ("cpm-eval", "--metric", "pkc")),
                 (("--mode", "did you mean forward?"), ("bench_cpm", "--mode", "step,froward")),
                 (("--device", "did you mean cuda?"), ("bench_cpm", "--device", "cudda")),
                 (("train.device", "did you mean \"cpu\"?"), ("cpm-train", "--data", "synthetic:4", "--device", "cpuu"))):
@@ -144,14 +144,14 @@ class CommandLine(Case):
                     self.assertEqual(self.completed(program, f"{program} {flag} c"), ["cpu", "cuda"])
         for line, words in (
                 ("cpm-train --precision ", ["fp32"]),
-                ("cpm-train --data s", ["synthetic:"]), ("cpm-train --seed 3 --val ", ["synthetic:", "lsp:", "raw:"]),
+                ("cpm-train --data s", ["synthetic:"]), ("cpm-train --seed 3 --val ", ["synthetic:", "coco:", "mpii:", "lsp:", "raw:"]),
                 ("cpm-train --set optim.na", ["optim.name=", "optim.name=adam", "optim.name=sgd"]),
                 ("cpm-train --set optim.name=", ["", "adam", "sgd"]), ("cpm-train --set=optim.name=a", ["adam"]),
                 ("cpm-train --set optim.l", ["optim.lr="]), ("cpm-train --set train.cuda_graph=f", ["false"]),
                 ("cpm-train --set optim.lr=0.1 --set model.pooling=t", ["torch"]),
                 ("cpm-train --device=cu", ["cuda"]), ("cpm-train --completion ", ["bash", "zsh", "fish"]),
                 ("cpm-train --config ", []), ("cpm-train x", []),
-                ("cpm-infer --precision fp6", ["fp64"]), ("cpm-hist sh", ["show"]), ("cpm-hist show --kind w", ["weight"]),
+                ("cpm-infer --precision fp6", ["fp64"]), ("cpm-hist sh", ["show"]), ("cpm-data c", ["check", "convert"]), ("cpm-hist show --kind w", ["weight"]),
                 ("bench_cpm --mode f", ["forward"]), ("bench_conv --direction ", ["fprop", "dgrad", "wgrad"]),
                 ("bench_conv --algo cpu.d", ["cpu.direct"])):
             self.assertEqual(self.completed(line.split()[0], line), [word for word in words if word], line)
