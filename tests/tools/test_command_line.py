@@ -151,7 +151,8 @@ class CommandLine(Case):
                 ("cpm-train --set optim.lr=0.1 --set model.pooling=t", ["torch"]),
                 ("cpm-train --device=cu", ["cuda"]), ("cpm-train --completion ", ["bash", "zsh", "fish"]),
                 ("cpm-train --config ", []), ("cpm-train x", []),
-                ("cpm-infer --precision fp6", ["fp64"]), ("cpm-hist sh", ["show"]), ("cpm-data c", ["check", "convert"]), ("cpm-hist show --kind w", ["weight"]),
+                ("cpm-infer --precision fp6", ["fp64"]), ("cpm-hist sh", ["show"]), ("cpm-data c", ["check", "convert"]),
+                ("cpm-hist show --kind w", ["weight"]),
                 ("bench_cpm --mode f", ["forward"]), ("bench_conv --direction ", ["fprop", "dgrad", "wgrad"]),
                 ("bench_conv --algo cpu.d", ["cpu.direct"])):
             self.assertEqual(self.completed(line.split()[0], line), [word for word in words if word], line)
