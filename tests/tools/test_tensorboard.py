@@ -207,6 +207,12 @@ class TensorBoard(Case):
         self.train("run", "--resume", "--steps", 9, "--set", "train.events_every=1")
         self.check_scalars(run, (3, 6, 8, 9))
 
+    def test_what_is_not_computed_is_left_out(self):
+        run = self.train("run", "--data", "synthetic:12", "--steps", 2, "--set", "supervision.schedule=stagewise")
+        rows, _ = read_csv(run / "metrics.csv")
+        self.assertEqual([math.isnan(row["loss_stage2"]) for row in rows], [True, False])
+        self.check_scalars(run, (1, 2))
+
     def test_nothing_of_this_machine_is_told(self):
         run = self.train("run", *DATA, "--steps", 2, "--grad-hist", 1)
         data = b"".join(path.read_bytes() for path in Events(run).files)
@@ -219,8 +225,10 @@ class TensorBoard(Case):
         run = self.train("run", *DATA, "--steps", 4, "--grad-hist", 1, "--set", "train.val_every=2")
         (run / "ckpt/step-00000004.ckpt").unlink()
         (run / "ckpt/last").unlink()
+        os.truncate(Events(run).files[0], Events(run).files[0].stat().st_size - 7)
         self.train("run", "--resume", "--steps", 6)
         own = Events(run)
+        self.assertEqual(([left > 0 for left in own.left_over], own.starts), ([True, False], [3]))
         done = subprocess.run([TENSORBOARD, "-c", READER, str(run)], capture_output=True, text=True, check=False)
         self.assertEqual(done.returncode, 0, done.stderr)
         told = json.loads(done.stdout)
