@@ -88,11 +88,11 @@ def large_coco(records):
         yield (f'{", " if i else ""}{{"license": 4, "file_name": "{i:012}.jpg", "height": 480, "width": 640, "id": {i},'
                f' "coco_url": "http://images.cocodataset.org/train/{i:012}.jpg", "date_captured": "2013-11-14 11:18:45"}}')
     yield '], "annotations": ['
+    joints = [", ".join(f"{draw[(7 * n + 2 * j) % 4000]:.0f}, {draw[(7 * n + 2 * j + 1) % 4000]:.0f}, {(n + j) % 3}"
+                        for j in range(17)) for n in range(997)]
     for n in range(records):
-        joints = ", ".join(f"{draw[(7 * n + 2 * j) % 4000]:.0f}, {draw[(7 * n + 2 * j + 1) % 4000]:.0f}, {(n + j) % 3}"
-                           for j in range(17))
         yield (f'{", " if n else ""}{{"segmentation": [[{outline}]], "num_keypoints": 11, "area": {1000 + n % 977}.5, '
-               f'"iscrowd": 0, "keypoints": [{joints}], "image_id": {n // 2}, "bbox": [{n % 400}, 20.5, 100.25, 300], '
+               f'"iscrowd": 0, "keypoints": [{joints[n % 997]}], "image_id": {n // 2}, "bbox": [{n % 400}, 20.5, 100.25, 300], '
                f'"category_id": 1, "id": {n}}}')
     yield '], "categories": []}'
 
@@ -101,9 +101,10 @@ def large_mpii(records):
     """Text of the release's form with `records` persons and one other each."""
     draw = numbers(6, 4096, 1, 600)
     yield "["
+    joints = [", ".join(f"[{draw[(5 * n + 2 * j) % 4000]:.3f}, {draw[(5 * n + 2 * j + 1) % 4000]:.3f}, 1.000]"
+                        for j in range(16)) for n in range(997)]
     for n in range(records):
-        mine, other = (", ".join(f"[{draw[(5 * n + 2 * j) % 4000]:.3f}, {draw[(5 * n + 2 * j + 1) % 4000]:.3f}, 1.000]"
-                                 for j in range(at, at + 16)) for at in (0, 20))
+        mine, other = joints[n % 997], joints[(n + 20) % 997]
         yield (f'{", " if n else ""}{{"dataset": "MPI", "isValidation": 0.000, "img_paths": "{n // 2:09}.jpg", '
                f'"img_width": 1280.000, "img_height": 720.000, "objpos": [594.000, 257.000], "joint_self": [{mine}], '
                f'"scale_provided": 3.021, "joint_others": [{other}], "scale_provided_other": 2.5, "objpos_other": [1.5, 2], '
