@@ -130,6 +130,14 @@ TrainData open_train_data(const Config& config, const Device& device, Console* c
                                     .got = config.data.val});
     }
     data.val = open_dataset(val);
+    const JointSchema &asked = data.train->schema(), &there = data.val->schema();
+    if (asked.names != there.names) {
+      throw Error(ExitCode::Usage, {.where = "--val",
+                                    .what = "validation has other joints than training",
+                                    .expected = fmt::format("the {} joints of --data", asked.count()),
+                                    .got = fmt::format("{} others", there.count()),
+                                    .hint = "validate on a part of the same set, as in SPEC,FIRST-LAST"});
+    }
     data.val_description = data.val->description();
   }
   data.source = make_loader(*data.train, {.input = static_cast<int>(config.data.input),

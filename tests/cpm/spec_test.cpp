@@ -1,4 +1,6 @@
 // The `--data` argument: what it means, and what is said where it means nothing.
+#include <algorithm>
+
 #include "cpm/dataset/dataset.h"
 #include "tests/cpm/dataset_support.h"
 #include "tests/support/catch.h"
@@ -93,13 +95,33 @@ TEST_CASE("the joints of LSP") {
   CHECK(schema.names[static_cast<size_t>(schema.left_shoulder)] == "left_shoulder");
   CHECK(schema.names[static_cast<size_t>(schema.right_hip)] == "right_hip");
   CHECK(schema.flip_pairs.size() == 6);
-  for (const auto& [a, b] : schema.flip_pairs) {
-    const std::string right = schema.names[static_cast<size_t>(a)],
-                      left = schema.names[static_cast<size_t>(b)];
-    CHECK(right.substr(0, 6) == "right_");
-    CHECK(left == "left_" + right.substr(6));
+}
+
+TEST_CASE("joints pair left with right, and limbs and metrics name joints that are there") {
+  for (const cpm::JointSchema* schema : {&cpm::lsp_schema(), &cpm::coco_schema(), &cpm::mpii_schema()}) {
+    const auto name = [&](int j) { return schema->names.at(static_cast<size_t>(j)); };
+    const auto left_ones =
+        std::count_if(schema->names.begin(), schema->names.end(),
+                      [](const std::string& joint) { return joint.rfind("left_", 0) == 0; });
+    CHECK(left_ones == static_cast<ptrdiff_t>(schema->flip_pairs.size()));
+    for (const auto& [a, b] : schema->flip_pairs) {
+      const bool first_is_left = name(a).substr(0, 5) == "left_";
+      const std::string left = first_is_left ? name(a) : name(b), right = first_is_left ? name(b) : name(a);
+      CHECK(left.substr(0, 5) == "left_");
+      CHECK(right == "right_" + left.substr(5));
+    }
+    CHECK(name(schema->left_shoulder) == "left_shoulder");
+    CHECK(name(schema->right_hip) == "right_hip");
+    for (const auto& [a, b] : schema->limbs) CHECK((name(a) != name(b)));
+    CHECK((schema->oks_sigmas.empty() || static_cast<int>(schema->oks_sigmas.size()) == schema->count()));
+    // By names alone, the same joints pair up.
+    std::vector<std::string> names = schema->names;
+    names.push_back("tail");
+    CHECK(cpm::schema_of_names(names).flip_pairs.size() == schema->flip_pairs.size());
+    CHECK(cpm::schema_of_names(schema->names).limbs == schema->limbs);
   }
-  for (const auto& [a, b] : schema.limbs) CHECK((a >= 0 && b >= 0 && a < 14 && b < 14 && a != b));
+  CHECK(cpm::mpii_schema().names[6] == "pelvis");
+  CHECK(cpm::mpii_schema().names[7] == "thorax");
 }
 
 TEST_CASE("numbered joints pair with nothing") {

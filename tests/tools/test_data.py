@@ -55,6 +55,14 @@ class Sets(Case):
         score = self.train_and_score(data_sets.write_mpii(self.folder), data_sets.MPII_NAMES, "pckh", 6)
         self.assertEqual((score["threshold"], score["count"]), (0.5, 6 * 14 - 3))
 
+    def test_other_joints(self):
+        """Validation and weights must have the joints of the data."""
+        coco, mpii = data_sets.write_coco(self.folder), data_sets.write_mpii(self.folder)
+        before = tree(self.folder)
+        self.error(run("cpm-train", "--data", coco, "--val", mpii, *TINY, "--out", self.folder / "run"), 64, "--val",
+                   "other joints than training", "the 17 joints", "got: 16 others")
+        self.assertEqual(tree(self.folder), before)
+
     def test_ranges(self):
         spec = data_sets.write_coco(self.folder)
         stats = self.json_of(self.ok("cpm-data", "stats", f"{spec},4-8", "--json"))
