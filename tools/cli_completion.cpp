@@ -137,7 +137,7 @@ std::string zsh_action(const CliOption& option) {
 /// A function that completes the option's value, where it takes more than one command; its name in `name`.
 std::string zsh_function(const CliTable& t, const CliOption& option, std::string* name) {
   if (option.words.empty()) return "";
-  *name = function_name(t.program + (option.name.empty() ? "-" + option.value_name : option.name));
+  *name = function_name(t.program + (option.name.empty() ? "-words" : option.name));
   const std::string place = zsh_action(option);
   return fmt::format(
       "{}() {{\n  local -a whole=(\n{}  ) open=(\n{}  )\n  _describe '{}' open -S '' -- whole{}\n}}\n", *name,

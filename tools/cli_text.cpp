@@ -94,7 +94,7 @@ std::vector<CliWord> to_words(const std::vector<std::string>& words, const std::
 
 ValuePlace value_place(const std::string& value_name) {
   if (value_name == "FILE" || value_name == "FILE.html" || value_name == "IMAGE") return ValuePlace::File;
-  if (value_name == "SPEC") return ValuePlace::FileBehindColon;
+  if (value_name == "SPEC" || value_name == "COMMAND SPEC") return ValuePlace::FileBehindColon;
   if (value_name == "DIR" || value_name == "RUN" || value_name == "PATH" || value_name == "COMMAND")
     return ValuePlace::Folder;
   return ValuePlace::None;

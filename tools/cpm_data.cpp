@@ -10,6 +10,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "cpm/dataset/spec.h"
 #include "cpm/dataset/survey.h"
 #include "cpm/pictures.h"
 #include "kernels/base/nearest.h"
@@ -169,7 +170,9 @@ int run(int argc, char** argv) {
   cli.option("--threads", &f.threads, "N", "check: threads (default: all processors)");
   cli.flag("--json", &f.json, "one JSON object on stdout");
   cli.footer("The data set itself is only read. check exits with 65 where it finds a fault.");
-  cli.words("COMMAND SPEC", tools::to_words(commands()));
+  std::vector<tools::CliWord> words = tools::to_words(commands());
+  for (const tools::CliWord& kind : tools::to_words(cpm::data_kinds(false), ":")) words.push_back(kind);
+  cli.words("COMMAND SPEC", words);
   if (!cli.parse(argc, argv)) return 0;
   const auto [command, spec] = parse_words(f.words);
   if (command == "check") return check(f, spec);

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <sstream>
 
+#include "cpm/dataset/spec.h"
 #include "cpm/device.h"
 #include "cpm/pictures.h"
 #include "cpm/run_report.h"
@@ -84,7 +85,7 @@ int run(int argc, char** argv) {
   cli.option("--batch", &f.batch, "N", "images a pass (default 8)");
   cli.flag("--json", &f.json, "one JSON object on stdout: metric, mean, per_joint, count, threshold");
   cli.choices("--metric", tools::to_words({"pck", "pckh", "oks", "auto"}));
-  cli.words("--data", tools::to_words({"synthetic", "coco", "mpii", "lsp"}, ":"));
+  cli.words("--data", tools::to_words(cpm::data_kinds(false), ":"));
   if (!cli.parse(argc, argv)) return 0;
   tools::require_usage(!f.weights.empty(), "--weights", "missing", "a safetensors file", "nothing");
   tools::require_usage(!f.data.empty(), "--data", "missing", "a SPEC, e.g. synthetic:100", "nothing");

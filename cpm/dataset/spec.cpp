@@ -112,8 +112,10 @@ DataSpec parse_data_spec(const std::string& spec) {
   return out;
 }
 
-std::vector<std::string> data_kinds() {
-  return {"synthetic", "coco", "mpii", "lsp", "raw"};
+std::vector<std::string> data_kinds(bool raw) {
+  std::vector<std::string> kinds = {"synthetic", "coco", "mpii", "lsp"};
+  if (raw) kinds.emplace_back("raw");
+  return kinds;
 }
 
 RecordRange record_range(const DataSpec& spec, int64_t records, const std::string& source) {

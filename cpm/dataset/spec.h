@@ -6,7 +6,7 @@
 
 namespace cpm {
 
-/// What a SPEC may begin with: "synthetic", "lsp", ...
-std::vector<std::string> data_kinds();
+/// What a SPEC may begin with: "synthetic", "lsp", ...; without `raw` those that hold people.
+std::vector<std::string> data_kinds(bool raw = true);
 
 }  // namespace cpm

@@ -151,7 +151,7 @@ class CommandLine(Case):
                 ("cpm-train --set optim.lr=0.1 --set model.pooling=t", ["torch"]),
                 ("cpm-train --device=cu", ["cuda"]), ("cpm-train --completion ", ["bash", "zsh", "fish"]),
                 ("cpm-train --config ", []), ("cpm-train x", []),
-                ("cpm-infer --precision fp6", ["fp64"]), ("cpm-hist sh", ["show"]), ("cpm-data c", ["check", "convert"]),
+                ("cpm-infer --precision fp6", ["fp64"]), ("cpm-hist sh", ["show"]), ("cpm-data c", ["check", "convert", "coco:"]),
                 ("cpm-hist show --kind w", ["weight"]),
                 ("bench_cpm --mode f", ["forward"]), ("bench_conv --direction ", ["fprop", "dgrad", "wgrad"]),
                 ("bench_conv --algo cpu.d", ["cpu.direct"])):
@@ -195,6 +195,7 @@ class CommandLine(Case):
                 ("cpm-train", "--out sett\t", ["--out", "settled"]),
                 ("cpm-train", "--set optim.nam\ts\t--tu\t", ["--set", "optim.name=sgd", "--tune"]),
                 ("cpm-train", "--data raw:ra\t", ["--data", "raw:raw.safetensors"]),
+                ("cpm-data", "sta\tsyn\t7", ["stats", "synthetic:7"]), ("cpm-data", "check mpii:ra\t", ["check", "mpii:raw.safetensors"]),
                 ("cpm-hist", "com\tsett\t", ["compare", "settled"])):
             with self.subTest(line):
                 entered = self.entered(shell, program, f"{program} {line}")
