@@ -29,10 +29,14 @@ if(CPM_SANITIZE)
   target_link_options(cpm_flags INTERFACE -fsanitize=${CPM_SANITIZE})
 endif()
 
+# Flags of single files. stb_image's sums of damaged JPEGs overflow: there -fwrapv says what comes out.
 # Files named *_avx512.cpp and *_avx2.cpp get their instruction set; they are called only after a run-time check
 # and include no header with inline functions of the standard library (a linker may keep either copy of those).
-function(cpm_isa_flags)
+function(cpm_file_flags)
   foreach(source IN LISTS ARGN)
+    if(source MATCHES "/image_codec\\.cpp$")
+      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "-fwrapv")
+    endif()
     if(source MATCHES "_(avx512|avx2|portable)\\.cpp$")
       set(flags "-ffp-contract=fast")
       if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")

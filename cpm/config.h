@@ -89,6 +89,8 @@ struct Config {
   /// Reads a TOML file over the present values. BadData: syntax (line and column); Usage: unknown key
   /// (nearest match), wrong type, value out of range.
   void load(const std::filesystem::path& file);
+  /// The same from memory; `name` stands for the path in errors.
+  void parse(const std::string& text, const std::string& name);
   /// Applies one "a.b=value" (value in TOML syntax; a bare word is taken as a string). Usage errors as above.
   void set(const std::string& assignment);
   /// All keys in TOML, each with its comment: what --print-config prints and run.toml holds. load() reads it

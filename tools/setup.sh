@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the system packages of tools/deps.txt that are missing, and does nothing, without network, where none is.
-# usage: tools/setup.sh [--with-lint]   (--with-lint: also what tools/lint.py --format needs)
+# usage: tools/setup.sh [--with-lint] [--with-fuzz]   (also what tools/lint.py --format, or tools/fuzz.sh, needs)
 set -euo pipefail
 
 fail() {  # fail CODE WHAT: one line, as the commands print it
@@ -22,19 +22,23 @@ has_probe() {
 }
 
 deps="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/deps.txt"
-with_lint=0
+with_lint=0 with_fuzz=0
 for argument in "$@"; do
   case "$argument" in
     --with-lint) with_lint=1 ;;
+    --with-fuzz) with_fuzz=1 ;;
     -h | --help) sed -n '2,3s/^# //p' "${BASH_SOURCE[0]}"; exit 0 ;;
-    *) fail 64 "unknown argument | expected: --with-lint or nothing | got: $argument" ;;
+    *) fail 64 "unknown argument | expected: --with-lint, --with-fuzz or nothing | got: $argument" ;;
   esac
 done
 
 packages=() probes=()
 while read -r package probe purpose; do
   case "$package" in '' | '#'*) continue ;; esac
-  case "$purpose" in lint:*) [ "$with_lint" = 1 ] || continue ;; esac
+  case "$purpose" in
+    lint:*) [ "$with_lint" = 1 ] || continue ;;
+    fuzz:*) [ "$with_fuzz" = 1 ] || continue ;;
+  esac
   packages+=("$package")
   probes+=("$probe")
 done <"$deps"

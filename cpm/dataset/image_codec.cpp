@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "cpm/dataset/image.h"
+#include "cpm/dataset/image_check.h"
 #include "engine/io/file.h"
 #include "kernels/base/error.h"
 
@@ -49,32 +50,6 @@ using Bytes = std::span<const uint8_t>;
 
 // 64 megapixels take 192 MiB as RGB and about as much again while they are decoded.
 constexpr int64_t kMaxPixels = int64_t{1} << 26;
-constexpr const char* kDamaged = "replace the file, or leave it out of the data set";
-
-[[noreturn]] void fail(const std::string& name, const std::string& what, const std::string& expected,
-                       const std::string& got, const std::string& hint = kDamaged) {
-  throw kernels::Error(kernels::ExitCode::BadData,
-                       {.where = name, .what = what, .expected = expected, .got = got, .hint = hint});
-}
-
-[[noreturn]] void fail_truncated(const std::string& name, const std::string& kind, size_t size) {
-  fail(name, "the image is truncated", "a whole " + kind,
-       fmt::format("{} bytes without its end marker", size));
-}
-
-uint32_t big_endian(const uint8_t* bytes, int count) {
-  uint32_t value = 0;
-  for (int i = 0; i < count; ++i) value = value << 8 | bytes[i];
-  return value;
-}
-
-bool starts_with(Bytes bytes, std::string_view magic) {
-  return bytes.size() >= magic.size() && std::memcmp(bytes.data(), magic.data(), magic.size()) == 0;
-}
-
-constexpr std::string_view kPngMagic = "\x89PNG\r\n\x1a\n";
-constexpr std::string_view kJpegMagic = "\xff\xd8\xff";
-
 /// What a file that is neither JPEG nor PNG looks like.
 std::string guess_kind(Bytes bytes) {
   if (starts_with(bytes, "GIF8")) return "a GIF image";
@@ -88,89 +63,41 @@ std::string guess_kind(Bytes bytes) {
   return text;
 }
 
-/// Walks a JPEG's segments (ITU-T T.81, annex B) from SOI to EOI. Bytes behind EOI are allowed: cameras
-/// append.
-void check_jpeg(Bytes bytes, const std::string& name) {
-  constexpr uint8_t kStuffing = 0x00, kRestart0 = 0xd0, kRestart7 = 0xd7, kEndOfImage = 0xd9, kScan = 0xda,
-                    kTemporary = 0x01;
-  bool any_scan = false;
-  size_t at = 2;
-  for (;;) {
-    if (at + 2 > bytes.size()) fail_truncated(name, "JPEG", bytes.size());
-    const uint8_t marker = bytes[at + 1];
-    if (bytes[at] != 0xff || marker == kStuffing) {
-      fail(name, "the image is damaged", "a JPEG marker",
-           fmt::format("byte 0x{:02x} at offset {}", bytes[at], at));
-    }
-    if (marker == 0xff) {  // fill byte
-      ++at;
-      continue;
-    }
-    at += 2;
-    if (marker == kEndOfImage) break;
-    if (marker == kTemporary || (marker >= kRestart0 && marker <= kRestart7)) continue;
-    if (at + 2 > bytes.size()) fail_truncated(name, "JPEG", bytes.size());
-    const uint32_t length = big_endian(&bytes[at], 2);
-    if (length < 2)
-      fail(name, "the image is damaged", "a segment of 2 or more bytes", fmt::format("{}", length));
-    if (length > bytes.size() - at) fail_truncated(name, "JPEG", bytes.size());
-    at += length;
-    if (marker != kScan) continue;
-    any_scan = true;
-    // Entropy-coded bytes go up to the next marker that is neither stuffing nor a restart.
-    while (at + 1 < bytes.size() && !(bytes[at] == 0xff && bytes[at + 1] != kStuffing &&
-                                      !(bytes[at + 1] >= kRestart0 && bytes[at + 1] <= kRestart7))) {
-      ++at;
-    }
-  }
-  if (!any_scan) fail(name, "the image is damaged", "a JPEG with pixels", "no scan");
-}
-
-/// Walks a PNG's chunks up to IEND and checks the sums of those that matter for the pixels.
-void check_png(Bytes bytes, const std::string& name) {
-  constexpr size_t kFrame = 12;  // length, type, check sum
-  size_t at = kPngMagic.size();
-  for (;;) {
-    if (bytes.size() - at < kFrame) fail_truncated(name, "PNG", bytes.size());
-    const uint32_t length = big_endian(&bytes[at], 4);
-    if (length > bytes.size() - at - kFrame) fail_truncated(name, "PNG", bytes.size());
-    const Bytes type = bytes.subspan(at + 4, 4);
-    const bool critical = (type[0] & 0x20) == 0;
-    const uint32_t stored = big_endian(&bytes[at + 8 + length], 4);
-    const uint32_t computed = engine::crc32(bytes.subspan(at + 4, size_t{4} + length));
-    if (critical && stored != computed) {
-      fail(name, "the image is damaged", fmt::format("check sum {:08x} of the chunk at byte {}", stored, at),
-           fmt::format("{:08x}", computed));
-    }
-    if (starts_with(type, "IEND")) return;
-    at += kFrame + length;
-  }
-}
-
 struct FreeDecoded {
   void operator()(uint8_t* pixels) const { stbi_image_free(pixels); }
 };
 
 /// Width and height by the header, within the caps.
 std::pair<int, int> checked_size(Bytes bytes, const std::string& name) {
+  constexpr const char* kOther = "make it smaller, or leave it out of the data set";
   int width = 0, height = 0, channels = 0;
   allocation_limit = size_t{1} << 20;  // a header needs next to nothing
+  if (starts_with(bytes, kPngMagic) && starts_with(bytes.subspan(12), "IHDR")) {
+    // Sides that stb_image would refuse without saying so. (A PNG that was walked has 16 + 8 bytes.)
+    const uint32_t announced[] = {big_endian(&bytes[16], 4), big_endian(&bytes[20], 4)};
+    if (*std::min_element(announced, announced + 2) < 1 ||
+        *std::max_element(announced, announced + 2) > kMaxImageSide) {
+      fail_image(name, "the image is too large or empty", fmt::format("sides from 1 to {}", kMaxImageSide),
+                 fmt::format("{} x {} pixels", announced[0], announced[1]), kOther);
+    }
+  }
   if (stbi_info_from_memory(bytes.data(), static_cast<int>(bytes.size()), &width, &height, &channels) == 0) {
-    fail(name, "the image's header cannot be read", "a baseline or progressive JPEG, or a PNG",
-         fmt::format("{} bytes", bytes.size()));
+    fail_image(name, "the image's header cannot be read", "a baseline or progressive JPEG, or a PNG",
+               fmt::format("{} bytes", bytes.size()));
   }
   const std::string got = fmt::format("{} x {} pixels", width, height);
   if (width < 1 || height < 1 || width > kMaxImageSide || height > kMaxImageSide) {
-    fail(name, "the image is too large or empty", fmt::format("sides from 1 to {}", kMaxImageSide), got);
+    fail_image(name, "the image is too large or empty", fmt::format("sides from 1 to {}", kMaxImageSide), got,
+               kOther);
   }
   if (int64_t{width} * height > kMaxPixels) {
-    fail(name, "the image is too large", fmt::format("at most {} pixels", kMaxPixels), got);
+    fail_image(name, "the image is too large", fmt::format("at most {} pixels", kMaxPixels), got, kOther);
   }
   // A JPEG block of 64 pixels takes at least one bit, deflate shrinks to no less than 1/1032 and PNG pixels
   // start at one bit: an image that claims more is cut or made to eat memory.
   const int64_t most_per_byte = starts_with(bytes, kPngMagic) ? 8 * 1032 : 8 * 64;
   if (int64_t{width} * height > most_per_byte * static_cast<int64_t>(bytes.size())) {
-    fail(name, "the file is too short for its image", got, fmt::format("{} bytes", bytes.size()));
+    fail_image(name, "the file is too short for its image", got, fmt::format("{} bytes", bytes.size()));
   }
   return {width, height};
 }
@@ -184,18 +111,18 @@ void append(void* to, void* data, int size) {
 }  // namespace
 
 Image decode_image(std::span<const uint8_t> bytes, const std::string& name) {
-  if (bytes.empty()) fail(name, "the file is empty", "a JPEG or PNG image", "0 bytes");
+  if (bytes.empty()) fail_image(name, "the file is empty", "a JPEG or PNG image", "0 bytes");
   if (bytes.size() > kMaxImageBytes) {
-    fail(name, "the file is too large", fmt::format("at most {} bytes", kMaxImageBytes),
-         fmt::format("{} bytes", bytes.size()));
+    fail_image(name, "the file is too large", fmt::format("at most {} bytes", kMaxImageBytes),
+               fmt::format("{} bytes", bytes.size()));
   }
   const bool jpeg = starts_with(bytes, kJpegMagic);
   if (!jpeg && !starts_with(bytes, kPngMagic)) {
-    fail(name, "this is not an image that can be read", "a JPEG or PNG image", guess_kind(bytes),
-         "convert it to JPEG or PNG");
+    fail_image(name, "this is not an image that can be read", "a JPEG or PNG image", guess_kind(bytes),
+               "convert it to JPEG or PNG");
   }
+  jpeg ? check_jpeg(bytes, name) : check_png(bytes, name);  // before stb_image sees any of it
   const auto [width, height] = checked_size(bytes, name);
-  jpeg ? check_jpeg(bytes, name) : check_png(bytes, name);
 
   // Four 16-bit channels are the most a pixel takes; buffers that grow double, and small images have borders.
   const size_t pixels = static_cast<size_t>(width) * static_cast<size_t>(height);
@@ -204,8 +131,9 @@ Image decode_image(std::span<const uint8_t> bytes, const std::string& name) {
   const std::unique_ptr<uint8_t, FreeDecoded> decoded(stbi_load_from_memory(
       bytes.data(), static_cast<int>(bytes.size()), &decoded_width, &decoded_height, &channels, 3));
   if (!decoded) {
-    fail(name, "the image cannot be decoded", jpeg ? "a sound JPEG" : "a sound PNG",
-         std::string("the decoder says: ") + (stbi_failure_reason() ? stbi_failure_reason() : "no reason"));
+    fail_image(
+        name, "the image cannot be decoded", jpeg ? "a sound JPEG" : "a sound PNG",
+        std::string("the decoder says: ") + (stbi_failure_reason() ? stbi_failure_reason() : "no reason"));
   }
   CPM_CHECK(decoded_width == width && decoded_height == height, "{}: {} x {} announced, {} x {} decoded",
             name, width, height, decoded_width, decoded_height);

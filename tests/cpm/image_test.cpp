@@ -165,6 +165,16 @@ Bytes jpeg_announcing(uint16_t width, uint16_t height) {
   return jpeg;
 }
 
+/// The file with another value in the byte `offset` behind the first `marker`.
+template <size_t size>
+Bytes changed(const unsigned char (&file)[size], const Bytes& marker, size_t offset, uint8_t value) {
+  Bytes bytes = bytes_of(file);
+  const auto found = std::search(bytes.begin(), bytes.end(), marker.begin(), marker.end());
+  REQUIRE(found != bytes.end());
+  found[static_cast<ptrdiff_t>(offset)] = value;
+  return bytes;
+}
+
 int largest_error(const Image& image) {
   int largest = 0;
   for (int y = 0; y < image.height; ++y) {
@@ -292,6 +302,18 @@ TEST_CASE("a changed byte in a PNG is found by its check sums", "[image]") {
     CAPTURE(at);
     REQUIRE(!refusal(flipped).empty());
   }
+}
+
+TEST_CASE("a JPEG whose tables do not hold is refused before it is decoded", "[image]") {
+  // stb_image 2.27 writes behind its tables for the first two and reads undefined memory for the others.
+  CHECK(contains(refusal(changed(kJpeg, {0xff, 0xc4}, 5, 0xff)), "at most 256 values"));
+  CHECK(contains(refusal(changed(kProgressiveJpeg, {0xff, 0xc4}, 20, 0xff)), "Huffman table"));
+  CHECK(contains(refusal(changed(kJpeg, {0xff, 0xc4}, 4, 0x03)), "every Huffman table that a scan uses"));
+  CHECK(contains(refusal(changed(kProgressiveJpeg, {0xff, 0xc4}, 4, 0x12)), "every Huffman table"));
+  CHECK(contains(refusal(changed(kJpeg, {0xff, 0xdb}, 4, 0x02)), "every quantisation table"));
+  CHECK(contains(refusal(changed(kJpeg, {0xff, 0xdb}, 4, 0x10)), "a whole table of 64 factors"));
+  CHECK(contains(refusal(changed(kJpeg, {0xff, 0xda}, 4, 0xff)), "a whole head of a scan"));
+  CHECK(contains(refusal(changed(kJpeg, {0xff, 0xda}, 5, 0x77)), "component 119"));
 }
 
 TEST_CASE("changed bytes in a JPEG give an image of its size or are refused", "[image]") {

@@ -32,6 +32,8 @@ WHOLE_PROJECT = {
     "tools/figure5.sh": "tests/tools/test_figure5.py",
     "tools/figure6.sh": "tests/tools/test_figure6.py",
     "tools/test.sh": ".ci/run",
+    "tools/fuzz.sh": ".ci/run",
+    "tools/fuzz.sh --inputs 1000000 image mat": "tools/fuzz.sh",
     "tools/gpu_check.sh": "tests/tools/test_gpu_check.py",
     "PRESET=asan tools/test.sh": "CMakePresets.json",
     "PRESET=tsan tools/test.sh": "CMakePresets.json",

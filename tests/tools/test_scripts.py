@@ -14,11 +14,12 @@ SETUP = SOURCE / "tools" / "setup.sh"
 BASH = shutil.which("bash")
 
 
-def packages(lint=False):
+def packages():
     """The packages of tools/deps.txt."""
     rows = [line.split(None, 2) for line in (SOURCE / "tools/deps.txt").read_text(encoding="utf-8").splitlines()
             if line and not line.startswith("#")]
-    return [package for package, _, purpose in rows if lint or not purpose.startswith("lint:")]
+    return [package for package, _, purpose in rows
+            if not purpose.startswith(("lint:", "fuzz:"))]
 
 
 class Setup(unittest.TestCase):
@@ -79,12 +80,13 @@ class Setup(unittest.TestCase):
         self.apt()
         self.assertEqual(self.run_setup()[1][-1], "apt-get install -y --no-install-recommends cmake")
 
-    def test_lint_packages_only_on_request(self):
+    def test_lint_and_fuzz_packages_only_on_request(self):
         self.installed(packages())
         self.apt()
-        result, calls = self.run_setup("--with-lint")
-        self.assertEqual(result.returncode, 0, result.stderr)
-        self.assertEqual(calls[-1], "apt-get install -y --no-install-recommends clang-format-14")
+        for flag, names in (("--with-lint", "clang-format-14"), ("--with-fuzz", "clang libclang-rt-dev")):
+            result, calls = self.run_setup(flag)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertEqual(calls[-1], f"apt-get install -y --no-install-recommends {names}")
 
     def test_sudo_where_not_root(self):
         self.tool("id", 'case "$1" in -u) echo 1000 ;; *) echo someone ;; esac')
@@ -149,7 +151,7 @@ class Scripts(unittest.TestCase):
                 self.assertIn("set -euo pipefail", script.read_text(encoding="utf-8"))
 
     def test_help(self):
-        for name in ("setup.sh", "build.sh", "test.sh", "demo.sh", "gpu_check.sh", "figure5.sh", "figure6.sh"):
+        for name in ("setup.sh", "build.sh", "test.sh", "fuzz.sh", "demo.sh", "gpu_check.sh", "figure5.sh", "figure6.sh"):
             with self.subTest(script=name), tempfile.TemporaryDirectory() as elsewhere:
                 result = subprocess.run([str(SOURCE / "tools" / name), "--help"], cwd=elsewhere, capture_output=True,
                                         text=True, check=True)
@@ -218,6 +220,49 @@ class Demo(unittest.TestCase):
         result, calls = self.run_demo()
         self.assertEqual((result.returncode, len(calls)), (73, 1))
         self.assertNotIn("report:", result.stdout)
+
+
+class Fuzz(unittest.TestCase):
+    """fuzz.sh with stand-ins for the build and two targets."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.root = pathlib.Path(folder.name)
+        for name in ("tools/setup.sh", "tools/build.sh"):
+            self.script(name, f'echo "{name} $*" >>calls')
+        for name in ("good", "bad"):
+            (self.root / "tests/fuzz/seeds" / name).mkdir(parents=True)
+            (self.root / f"tests/fuzz/fuzz_{name}.cpp").touch()
+        self.script("build/fuzz/fuzz/fuzz_good", 'echo "good $*" >>calls; echo "stat::number_of_executed_units: 7" >&2')
+        self.script("build/fuzz/fuzz/fuzz_bad", 'echo "x.h:1:2: runtime error: no" >&2; exit 77')
+        shutil.copy(SOURCE / "tools/fuzz.sh", self.root / "tools")
+
+    script = Demo.script
+
+    def fuzz(self, *arguments):
+        return subprocess.run([str(self.root / "tools/fuzz.sh"), *arguments], capture_output=True, text=True)
+
+    def test_nothing_found(self):
+        result = self.fuzz("--inputs", "7", "good")
+        self.assertEqual((result.returncode, result.stdout), (0, "fuzz: good: 7 inputs, nothing found\n"), result.stderr)
+        calls = (self.root / "calls").read_text(encoding="utf-8").splitlines()
+        self.assertEqual(calls[:2], ["tools/setup.sh --with-fuzz", "tools/build.sh fuzz fuzzers"])
+        self.assertRegex(calls[2], "^good -dict=tests/fuzz/dictionaries/good.dict .*-runs=7 .* tests/fuzz/seeds/good$")
+
+    def test_a_finding(self):
+        result = self.fuzz()
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("fuzz: good: 7 inputs, nothing found\n", result.stdout)
+        self.assertIn("fuzz: bad: a finding", result.stdout)
+        self.assertIn("runtime error: no", result.stderr)
+        self.assertIn("-max_total_time=20", (self.root / "calls").read_text(encoding="utf-8"))
+
+    def test_usage(self):
+        for arguments, got in ((("ugly",), "ugly"), (("--inputs", "x"), "x"), (("--seconds",), "nothing"), (("--inputs", "0"), "0")):
+            result = self.fuzz(*arguments)
+            self.assertEqual(result.returncode, 64)
+            self.assertRegex(result.stderr, rf"^error: tools/fuzz.sh: .+ \| expected: .+ \| got: {got} \| hint: .+\n$")
 
 
 if __name__ == "__main__":
