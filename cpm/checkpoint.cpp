@@ -101,8 +101,11 @@ int64_t load_newest_checkpoint(const fs::path& folder, Model* model, engine::Opt
       engine::verify_checksums(*file);
       if (const auto it = file->metadata().find("step");
           it == file->metadata().end() || it->second != std::to_string(step)) {
-        throw Error(ExitCode::BadData,
-                    {.where = path.string(), .what = "metadata step differs from the file's name"});
+        throw Error(ExitCode::BadData, {.where = path.string(),
+                                        .what = "metadata step differs from the file's name",
+                                        .expected = path.filename().string(),
+                                        .got = "another step",
+                                        .hint = "it was renamed; remove it"});
       }
     } catch (const Error& error) {
       warn(fmt::format("skipping a damaged checkpoint: {}", error.what()));

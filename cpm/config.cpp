@@ -44,6 +44,8 @@ std::vector<std::string> section_names() {
 /// flags and files were merged.
 std::string key_and_flag(const std::string& key) {
   if (key == "grads.every") return key + " (--grad-hist)";
+  if (key == "data.train") return key + " (--data)";
+  if (key == "data.val") return key + " (--val)";
   constexpr const char* kFlags[] = {"device", "precision", "steps",   "epochs",
                                     "batch",  "seed",      "threads", "checkpoint_every"};
   const bool has = std::any_of(std::begin(kFlags), std::end(kFlags),
@@ -73,18 +75,23 @@ std::string nearest_key(const std::string& key) {
 
 [[noreturn]] void unknown_key(const std::string& key, const std::string& where) {
   const std::string near = nearest_key(key);
-  throw Error(ExitCode::Usage, {.where = where,
-                                .what = "unknown configuration key",
-                                .expected = near.empty() ? "a key that --print-config shows" : "",
-                                .got = key,
-                                .hint = near.empty() ? "" : fmt::format("did you mean {}?", near)});
+  throw Error(ExitCode::Usage,
+              {.where = where,
+               .what = "unknown configuration key",
+               .expected = "a key that --print-config shows",
+               .got = key,
+               .hint = near.empty() ? "cpm-train --print-config shows every key and its values"
+                                    : fmt::format("did you mean {}?", near)});
 }
 
 [[noreturn]] void wrong_type(const std::string& key, const std::string& where, const std::string& expected,
                              const std::string& got) {
-  throw Error(
-      ExitCode::Usage,
-      {.where = where, .what = key + " has the wrong type", .expected = expected, .got = got, .hint = ""});
+  const KeyRow* row = find_row(key);
+  throw Error(ExitCode::Usage, {.where = where,
+                                .what = key + " has the wrong type",
+                                .expected = expected,
+                                .got = got,
+                                .hint = row == nullptr ? "keys stand below their [section]" : meaning(*row)});
 }
 
 /// A value as an error line shows it.
@@ -192,17 +199,19 @@ std::optional<toml::table> parse_value(const std::string& value) {
 }  // namespace
 
 void Config::load(const std::filesystem::path& file) {
-  const std::string text = engine::read_text(file, kFileLimit);
-  const std::string name = file.string();
+  parse(engine::read_text(file, kFileLimit), file.string());
+}
+
+void Config::parse(const std::string& text, const std::string& name) {
   toml::table root;
   try {
     root = toml::parse(text, name);
   } catch (const toml::parse_error& error) {
     throw Error(ExitCode::BadData, {.where = place(name, error.source().begin),
-                                    .what = "not valid TOML: " + std::string(error.description()),
-                                    .expected = "",
-                                    .got = "",
-                                    .hint = ""});
+                                    .what = "not valid TOML",
+                                    .expected = "TOML, as cpm-train --print-config prints it",
+                                    .got = std::string(error.description()),
+                                    .hint = "correct that line"});
   }
   const std::vector<std::string> sections = section_names();
   Config next = *this;
@@ -286,14 +295,15 @@ void Config::validate() const {
                  .what = "the input's side does not fit the network",
                  .expected = "a multiple of 8",
                  .got = fmt::format("{}", data.input),
-                 .hint = fmt::format("{} or {}", data.input / 8 * 8, data.input / 8 * 8 + 8)});
+                 .hint = fmt::format("take {} or {}", data.input / 8 * 8, data.input / 8 * 8 + 8)});
   }
   if (grads.linear_bins % 2 != 0) {
-    throw Error(ExitCode::Usage, {.where = "grads.linear_bins",
-                                  .what = "an edge is to lie at 0",
-                                  .expected = "an even number",
-                                  .got = fmt::format("{}", grads.linear_bins),
-                                  .hint = ""});
+    throw Error(ExitCode::Usage,
+                {.where = "grads.linear_bins",
+                 .what = "an edge is to lie at 0",
+                 .expected = "an even number",
+                 .got = fmt::format("{}", grads.linear_bins),
+                 .hint = fmt::format("{} or {}", grads.linear_bins - 1, grads.linear_bins + 1)});
   }
   if (train.steps > 0 && train.epochs > 0) {
     throw Error(ExitCode::Usage,

@@ -80,7 +80,7 @@ void check_string(const KeyRow& row, const std::string& text, const std::string&
                                       : said(row, where, "unknown value", "has an unknown value"),
                         .expected = utf8 ? limits_text(row) : "text in UTF-8",
                         .got = quoted(text),
-                        .hint = near.empty() ? "" : fmt::format("did you mean {}?", quoted(near))});
+                        .hint = near.empty() ? meaning(row) : fmt::format("did you mean {}?", quoted(near))});
 }
 
 }  // namespace
@@ -108,6 +108,10 @@ std::string expected_text(const KeyRow& row, const Field& field) {
   static_assert(std::size(kNames) == std::variant_size_v<Field>);
   const std::string limits = limits_text(row);
   return kNames[field.index()] + (limits.empty() ? "" : ", " + limits);
+}
+
+std::string meaning(const KeyRow& row) {
+  return row.key + ": " + row.help;
 }
 
 std::string quoted(const std::string& text) {
@@ -155,7 +159,7 @@ void check_limits(const KeyRow& row, const Field& field, const std::string& wher
                           .what = said(row, where, "out of range", "is out of range"),
                           .expected = (array ? "numbers " : "") + (limits.empty() ? "finite" : limits),
                           .got = text,
-                          .hint = ""});
+                          .hint = meaning(row)});
   };
   if (const auto* text = std::get_if<std::string*>(&field)) {
     check_string(row, **text, where);

@@ -60,6 +60,9 @@ std::string limits_text(const KeyRow& row);
 std::string literal(const Field& field);
 std::string quoted(const std::string& text);
 
+/// "train.batch: persons in a batch", for hints.
+std::string meaning(const KeyRow& row);
+
 /// Usage error, located at `where`, unless the value is within the row's limits.
 void check_limits(const KeyRow& row, const Field& field, const std::string& where);
 

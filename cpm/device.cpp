@@ -127,7 +127,8 @@ Device open_device(const std::string& device, int64_t threads, bool deterministi
     throw Error(ExitCode::Usage, {.where = "--threads",
                                   .what = "number of threads out of range",
                                   .expected = "0 (all processors) to 1024",
-                                  .got = std::to_string(threads)});
+                                  .got = std::to_string(threads),
+                                  .hint = "leave it out to use every processor; it never changes results"});
   }
   Device result;
   const int count = threads == 0 ? kernels::available_processors() : static_cast<int>(threads);

@@ -7,6 +7,8 @@ namespace cpm {
 
 namespace {
 
+constexpr const char* kLayout = "the layout is image [N,3,H,W], center [N,1,H,W], target [N,k+1,H/8,W/8]";
+
 engine::Tensor read_tensor(const engine::SafetensorsFile& file, const std::string& name,
                            const engine::Shape& shape, engine::DType dtype) {
   const engine::StoredTensor& stored = file.at(name);
@@ -16,7 +18,8 @@ engine::Tensor read_tensor(const engine::SafetensorsFile& file, const std::strin
                          {.where = file.name(),
                           .what = "tensor " + name + " has the wrong shape",
                           .expected = to_string(shape),
-                          .got = showable ? to_string(engine::Shape(stored.shape)) : "more than four axes"});
+                          .got = showable ? to_string(engine::Shape(stored.shape)) : "more than four axes",
+                          .hint = kLayout});
   }
   engine::Tensor tensor = engine::Tensor::zeros(shape, dtype);
   engine::assign<double>(tensor, file.values<double>(name));
@@ -36,7 +39,8 @@ BatchTensors read_raw_tensors(const std::filesystem::path& path, int joints, eng
                          {.where = path.string(),
                           .what = "tensor image has the wrong shape",
                           .expected = "[N, 3, H, W], H and W multiples of 8",
-                          .got = s.size() <= 4 ? to_string(engine::Shape(s)) : "more than four axes"});
+                          .got = s.size() <= 4 ? to_string(engine::Shape(s)) : "more than four axes",
+                          .hint = kLayout});
   }
   BatchTensors batch;
   batch.image = read_tensor(file, "image", engine::Shape(s), dtype);

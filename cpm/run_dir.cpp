@@ -49,7 +49,7 @@ std::string reason(int error) {
 [[noreturn]] void cannot_create(const fs::path& path, const std::string& why) {
   throw Error(ExitCode::CannotWrite, {.where = path.string(),
                                       .what = "cannot create the run directory",
-                                      .expected = "",
+                                      .expected = "a place that can be written to",
                                       .got = why,
                                       .hint = "choose a writable place with --out"});
 }
@@ -150,7 +150,7 @@ RunDir RunDir::create(const fs::path& out, const std::string& name) {
       throw Error(ExitCode::Usage, {.where = out.string(),
                                     .what = "the directory already holds a run",
                                     .expected = "a new or empty directory",
-                                    .got = "",
+                                    .got = "a run.toml or files of a run",
                                     .hint = "continue it with --resume, or choose another --out"});
     }
     make_directories(out);
@@ -169,7 +169,9 @@ RunDir RunDir::open(const fs::path& path) {
     throw Error(ExitCode::BadData, {.where = path.string(),
                                     .what = "not a run directory",
                                     .expected = "a directory with a run.toml",
-                                    .got = "",
+                                    .got = !fs::exists(run, error)        ? "nothing there"
+                                           : fs::is_directory(run, error) ? "a directory without one"
+                                                                          : "a file",
                                     .hint = "runs are in runs/NAME-NNN or where --out said"});
   }
   return RunDir(run);
@@ -197,8 +199,8 @@ fs::path RunDir::newest(const fs::path& runs) {
     throw Error(ExitCode::BadData, {.where = runs.string(),
                                     .what = "no run found",
                                     .expected = "a directory NAME-NNN with a run.toml",
-                                    .got = error ? error.message() : "",
-                                    .hint = "name the run directory"});
+                                    .got = error ? error.message() : "none",
+                                    .hint = "name the run directory, or start a run without --resume"});
   }
   return best;
 }
@@ -320,7 +322,7 @@ std::map<std::string, std::vector<double>> read_metrics(const fs::path& csv) {
                                     .what = "not a metrics file",
                                     .expected = "a line of column names",
                                     .got = "none",
-                                    .hint = ""});
+                                    .hint = "check that this is metrics.csv of a run"});
   }
   std::map<std::string, std::vector<double>> columns;
   for (const std::string& name : lines[0]) columns[name];

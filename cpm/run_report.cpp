@@ -28,9 +28,11 @@ fs::path plan_file(const RunDir& dir) {
 ordered_json parse_json(const fs::path& file) {
   const ordered_json doc = ordered_json::parse(engine::read_text(file, kMostJsonBytes), nullptr, false);
   if (doc.is_discarded() || !doc.is_object()) {
-    throw kernels::Error(
-        kernels::ExitCode::BadData,
-        {.where = file.string(), .what = "not a JSON object", .hint = "remove the file; it is made again"});
+    throw kernels::Error(kernels::ExitCode::BadData, {.where = file.string(),
+                                                      .what = "not a JSON object",
+                                                      .expected = "what cpm-train wrote",
+                                                      .got = doc.is_discarded() ? "no JSON" : doc.type_name(),
+                                                      .hint = "remove the file; it is made again"});
   }
   return doc;
 }
@@ -45,7 +47,18 @@ std::vector<std::pair<int64_t, double>> validation_curve(const RunDir& dir) {
     if (name.compare(0, 5, "step-") != 0) continue;
     std::from_chars(name.data() + 5, name.data() + name.size(), step);
     const fs::path file = entry.path() / "metrics.json";
-    if (fs::exists(file, missing)) curve.emplace_back(step, parse_json(file).value("mean", 0.0));
+    if (!fs::exists(file, missing)) continue;
+    const ordered_json doc = parse_json(file);
+    const auto mean = doc.find("mean");
+    if (mean == doc.end() || !mean->is_number()) {
+      throw kernels::Error(kernels::ExitCode::BadData,
+                           {.where = file.string(),
+                            .what = "the key mean is missing or wrong",
+                            .expected = "a number",
+                            .got = mean == doc.end() ? "none" : mean->type_name(),
+                            .hint = "remove the file; training on writes the next one"});
+    }
+    curve.emplace_back(step, mean->get<double>());
   }
   std::sort(curve.begin(), curve.end());
   return curve;

@@ -107,7 +107,8 @@ TrainData open_train_data(const Config& config, const Device& device, Console* c
       throw Error(ExitCode::Usage, {.where = "--val",
                                     .what = "raw tensors cannot be validated with PCK",
                                     .expected = "no --val with raw: data",
-                                    .got = config.data.val});
+                                    .got = config.data.val,
+                                    .hint = "leave out --val"});
     }
     data.source = make_raw_source(spec, 0);
     if (config.train.batch < data.source->batch_size()) {
@@ -127,7 +128,8 @@ TrainData open_train_data(const Config& config, const Device& device, Console* c
       throw Error(ExitCode::Usage, {.where = "--val",
                                     .what = "raw tensors cannot be validated with PCK",
                                     .expected = "synthetic, coco:, mpii: or lsp:",
-                                    .got = config.data.val});
+                                    .got = config.data.val,
+                                    .hint = "as in --val synthetic:100"});
     }
     data.val = open_dataset(val);
     const JointSchema &asked = data.train->schema(), &there = data.val->schema();
@@ -237,7 +239,10 @@ Config merge_resumed(const Config& kept, const Config& asked) {
   const auto [x, y] = std::mismatch(a.begin(), a.end(), b.begin(), b.end());
   const auto line_at = [](const std::string& text, size_t at) {
     const size_t first = at == 0 ? 0 : text.rfind('\n', at - 1) + 1;
-    return text.substr(first, text.find('\n', at) - first);
+    const std::string line = text.substr(first, text.find('\n', at) - first);
+    const size_t section = text.rfind("\n[", first) + 1;  // or -1 + 1: the first
+    const std::string name = text.substr(section + 1, text.find(']', section) - section - 1);
+    return name + "." + line.substr(0, line.find_last_not_of(' ', line.find(" #")) + 1);
   };
   throw Error(ExitCode::Usage, {.where = "--resume",
                                 .what = "the run was started with another configuration",

@@ -56,7 +56,21 @@ void print_machine(std::FILE* stream, const tools::BenchMachine& machine, bool c
       {.where = fmt::format("{} {} {}", r.row->name, kernels::direction_name(first.direction), first.name),
        .what = fmt::format("wrong result ({} in all)", wrong.size()),
        .expected = fmt::format("relative error at most {:.1e}", r.error_bound),
-       .got = fmt::format("{:.1e}", r.error)});
+       .got = fmt::format("{:.1e}", r.error),
+       .hint = "do not train with it on this machine; please report it with the shape"});
+}
+
+/// A file that cannot be created is refused before, not behind, minutes of measuring.
+void check_place(const std::optional<std::string>& file) {
+  if (!file || *file == "-") return;
+  const std::filesystem::path folder = std::filesystem::absolute(*file).parent_path();
+  std::error_code error;
+  if (std::filesystem::is_directory(folder, error)) return;
+  throw Error(ExitCode::CannotWrite, {.where = *file,
+                                      .what = "cannot create the file",
+                                      .expected = "a folder that can be written to",
+                                      .got = "no such folder",
+                                      .hint = "create the folder first, or name another"});
 }
 
 std::vector<tools::BenchRow> measure(const tools::BenchSelection& s, const kernels::Exec& exec,
@@ -132,6 +146,8 @@ int run(int argc, char** argv) {
   if (!cli.parse(argc, argv)) return 0;
   const bool json_out = f.json == "-", csv_out = f.csv == "-";
   tools::require_usage(!json_out || !csv_out, "--csv", "standard output is taken by --json", "a file", "-");
+  check_place(f.csv);
+  check_place(f.json);
   const cpm::Device device = cpm::open_device(f.device, f.threads.value_or(0), !f.no_deterministic);
   const kernels::Exec& exec = device.exec;
   tools::BenchSelection s = tools::select_bench(f, exec.backend);

@@ -50,7 +50,7 @@ T parse_number(const std::string& flag, const std::string& text, const char* exp
   const bool overflow = error == std::errc::result_out_of_range;
   if (overflow && stop == end) usage(flag, "the value is too large or too small", expected, text);
   if (error != std::errc() || stop != end || !std::isfinite(static_cast<double>(number))) {
-    usage(flag, "invalid value", expected, text.empty() ? "nothing" : text);
+    usage(flag, "invalid value", expected, text.empty() ? "nothing" : fmt::format("\"{}\"", text));
   }
   return number;
 }
@@ -82,23 +82,41 @@ int print_error(ExitCode code, const std::string& line) {
   return static_cast<int>(code);
 }
 
+/// The line of an error; what an option's check left unsaid is filled in.
+std::string whole_line(const Error& error) {
+  kernels::ErrorInfo info = error.info();
+  if (info.got.empty()) info.got = "nothing";
+  if (info.hint.empty() && error.code() == ExitCode::Usage) info.hint = "see --help";
+  return kernels::error_line(info);
+}
+
 int lost_output(const std::string& reason) {
-  return print_error(
-      ExitCode::IoError,
-      kernels::error_line({.where = "standard output", .what = "cannot write", .got = reason}));
+  return print_error(ExitCode::IoError,
+                     kernels::error_line({.where = "standard output",
+                                          .what = "cannot write",
+                                          .expected = "room for the output",
+                                          .got = reason,
+                                          .hint = "check the disk, or the program behind the pipe"}));
 }
 
 int run_body(const std::function<int()>& body) {
   try {
     return body();
   } catch (const Error& error) {
-    return print_error(error.code(), error.what());
+    return print_error(error.code(), whole_line(error));
   } catch (const std::bad_alloc&) {
-    return print_error(ExitCode::Internal, "not enough memory | hint: smaller --batch or data.input");
+    return print_error(ExitCode::Internal, kernels::error_line({.where = "memory",
+                                                                .what = "not enough of it",
+                                                                .expected = "room for the next array",
+                                                                .got = "none",
+                                                                .hint = "smaller --batch or data.input"}));
   } catch (const std::filesystem::filesystem_error& error) {
-    return print_error(ExitCode::IoError, kernels::error_line({.where = error.path1().string(),
-                                                               .what = "a file operation failed",
-                                                               .got = error.code().message()}));
+    return print_error(ExitCode::IoError,
+                       kernels::error_line({.where = error.path1().string(),
+                                            .what = "a file operation failed",
+                                            .expected = "a path that can be used",
+                                            .got = error.code().message(),
+                                            .hint = "check the path and its permissions"}));
   } catch (const std::system_error& error) {
     // fmt::print throws where a text is longer than stdout's buffer.
     if (std::ferror(stdout) != 0) return lost_output(error.code().message());
@@ -234,14 +252,14 @@ void Cli::Impl::take_leftovers() {
       std::vector<std::string> known = known_flags();
       for (std::string& flag : known) flag = without_dashes(flag);
       const std::string near = kernels::nearest_name(without_dashes(name), known);
-      usage(name, "unknown option", "", "",
+      usage(name, "unknown option", "an option that --help lists", argument,
             near.empty() ? "see --help" : fmt::format("did you mean --{}?", near));
     }
     words.push_back(argument);
   }
   words.insert(words.end(), after_dashes.begin(), after_dashes.end());
   if (words.empty()) return;
-  if (positionals == nullptr) usage(words[0], "unexpected argument", "options only", "", "see --help");
+  if (positionals == nullptr) usage(words[0], "unexpected argument", "options only", words[0], "see --help");
   *positionals = words;
 }
 
@@ -249,7 +267,8 @@ void Cli::Impl::check_given(const Spec& spec) const {
   const CliOption& option = spec.option;
   if (option.kind != OptionKind::Repeated && spec.given.size() > 1) {
     usage(option.name, "given more than once", "at most once",
-          option.kind == OptionKind::Flag ? "" : fmt::format("{}", fmt::join(spec.given, ", ")));
+          option.kind == OptionKind::Flag ? fmt::format("{} times", spec.given.size())
+                                          : fmt::format("{}", fmt::join(spec.given, ", ")));
   }
   if (option.kind == OptionKind::Flag) {
     const std::string& value = spec.given[0];  // CLI11's versions differ in what a bare flag gets

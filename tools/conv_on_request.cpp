@@ -97,7 +97,8 @@ std::string sample_json(const Request& request, const kernels::Exec& exec,
                                                kernels::direction_name(request.direction), request.name),
                           .what = "wrong result",
                           .expected = fmt::format("relative error at most {:.1e}", r.error_bound),
-                          .got = fmt::format("{:.1e}", r.error)});
+                          .got = fmt::format("{:.1e}", r.error),
+                          .hint = "another row, by algo; please report this one"});
   }
   JsonObject json;
   json.add("algo", r.row->name);

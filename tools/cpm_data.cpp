@@ -120,8 +120,11 @@ int run_program(std::vector<std::string> words, const std::string& file) {
   arguments.push_back(nullptr);
   pid_t child = 0;
   if (const int error = ::posix_spawn(&child, arguments[0], nullptr, nullptr, arguments.data(), environ)) {
-    throw Error(ExitCode::DeviceUnavailable,
-                {.where = words[0], .what = "cannot be started", .got = std::strerror(error)});
+    throw Error(ExitCode::DeviceUnavailable, {.where = words[0],
+                                              .what = "cannot be started",
+                                              .expected = "a program",
+                                              .got = std::strerror(error),
+                                              .hint = "build or install it anew"});
   }
   int status = 0;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) continue;

@@ -22,6 +22,7 @@ constexpr size_t kMostNested = 8;
 constexpr double kMostWhole = 9007199254740992.0;  // 2^53
 
 [[noreturn]] void bad_json(kernels::ErrorInfo info) {
+  if (info.hint.empty()) info.hint = "cpm-data check lists every fault of a data set";
   throw kernels::Error(kernels::ExitCode::BadData, std::move(info));
 }
 

@@ -66,7 +66,9 @@ std::unordered_set<std::string> files_in(const fs::path& folder) {
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
     names.insert(entry->path().filename().string());
   }
-  if (error) bad_data(folder, "the folder of images cannot be listed", "a readable folder", error.message());
+  if (error)
+    bad_data(folder, "the folder of images cannot be listed", "a readable folder", error.message(),
+             "check its permissions");
   return names;
 }
 

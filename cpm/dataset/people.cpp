@@ -10,6 +10,8 @@
 namespace cpm {
 namespace {
 
+constexpr const char* kSurvey = "cpm-data check lists every fault of a data set";
+
 namespace fs = std::filesystem;
 
 class PeopleDataset : public Dataset {
@@ -53,7 +55,7 @@ void bad_data(const fs::path& file, std::string what, std::string expected, std:
                                                     .what = std::move(what),
                                                     .expected = std::move(expected),
                                                     .got = std::move(got),
-                                                    .hint = std::move(hint)});
+                                                    .hint = hint.empty() ? kSurvey : std::move(hint)});
 }
 
 void require_folder(const fs::path& folder, const std::string& spec) {

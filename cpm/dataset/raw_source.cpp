@@ -18,11 +18,13 @@ std::string shape_text(const std::vector<int64_t>& shape) {
 
 [[noreturn]] void bad_shape(const std::string& file, const std::string& tensor, std::string expected,
                             const std::vector<int64_t>& got) {
-  throw kernels::Error(kernels::ExitCode::BadData, {.where = fmt::format("{}: {}", file, tensor),
-                                                    .what = "wrong shape",
-                                                    .expected = std::move(expected),
-                                                    .got = shape_text(got),
-                                                    .hint = ""});
+  throw kernels::Error(kernels::ExitCode::BadData,
+                       {.where = fmt::format("{}: {}", file, tensor),
+                        .what = "wrong shape",
+                        .expected = std::move(expected),
+                        .got = shape_text(got),
+                        .hint = "the layout is image [N,3,H,W], center [N,1,H,W], "
+                                "target [N,k+1,H/8,W/8]"});
 }
 
 /// Rows [begin, end) of a tensor whose rows hold `row` values.

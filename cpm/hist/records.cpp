@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <nlohmann/json.hpp>
+#include <type_traits>
 
 #include "cpm/grad_row.h"
 #include "engine/io/file.h"
@@ -15,11 +17,15 @@ namespace {
 using nlohmann::json;
 
 constexpr uint64_t kMetaLimit = uint64_t{64} << 20;
+constexpr double kMostSteps = 1e9;  // whose epochs are numbers, too
+constexpr int kMostDepth = 8;       // of JSON; the library's copies recurse
+constexpr const char* kDamaged =
+    "the file is damaged or of another program; copy the run again, or train anew with --grad-hist";
 constexpr size_t kSigned = 2 * kGradBins;  // counters of the signed axis
 constexpr size_t kStats = GradRow::kStats.size();
 
 [[noreturn]] void bad(const std::filesystem::path& file, const std::string& what, const std::string& expected,
-                      const std::string& got, const std::string& hint = "") {
+                      const std::string& got, const std::string& hint = kDamaged) {
   throw kernels::Error(
       kernels::ExitCode::BadData,
       {.where = file.string(), .what = what, .expected = expected, .got = got, .hint = hint});
@@ -29,12 +35,35 @@ constexpr size_t kStats = GradRow::kStats.size();
 template <class T>
 T value(const std::filesystem::path& file, const json& object, const char* key) {
   const auto found = object.find(key);
-  if (found == object.end()) bad(file, std::string("lacks the key ") + key, "meta.json of cpm-train", "");
+  if (found == object.end()) bad(file, std::string("lacks the key ") + key, "meta.json of cpm-train", "none");
+  // The library would cast any number to an integer.
+  const auto fits = [](const json& number) {
+    return number.is_number_integer() && number >= std::numeric_limits<int>::min() &&
+           number <= std::numeric_limits<int>::max();
+  };
+  const bool whole = std::is_same_v<T, int> ? fits(*found)
+                     : std::is_same_v<T, std::vector<int64_t>>
+                         ? found->is_array() && std::all_of(found->begin(), found->end(), fits)
+                         : true;
   try {
-    return found->get<T>();
+    if (whole) return found->get<T>();
   } catch (const json::exception&) {
-    bad(file, std::string("wrong type of ") + key, "", found->dump().substr(0, 80));
   }
+  bad(file, std::string("wrong type or value of ") + key, "what cpm-train writes there",
+      found->dump().substr(0, 80));
+}
+
+/// meta.json's text as JSON.
+json parse_text(const std::filesystem::path& file, const std::string& text) {
+  bool deep = false;
+  const auto too_deep = [&](int depth, json::parse_event_t, json&) {
+    deep = deep || depth > kMostDepth;
+    return !deep;
+  };
+  const json parsed = json::parse(text, too_deep, false);
+  if (deep) bad(file, "is nested too deeply", fmt::format("at most {} levels", kMostDepth), "more");
+  if (parsed.is_discarded()) bad(file, "is no JSON", "meta.json of cpm-train", "something else");
+  return parsed;
 }
 
 GradTensor parse_tensor(const std::filesystem::path& file, const json& entry) {
@@ -65,11 +94,13 @@ void check_bins(const std::filesystem::path& file, const json& meta) {
   bool same = edges.size() == kGradBins + 1;
   for (size_t b = 0; same && b < edges.size(); ++b)
     same = edges[b] == kernels::log_bin_edge(static_cast<int>(b));
-  if (!same) bad(file, "other bins than this program has", "two an octave from 2^-60 to 2^20", "");
+  if (!same)
+    bad(file, "other bins than this program has", "two an octave from 2^-60 to 2^20",
+        fmt::format("{} other edges", edges.size()), "read it with the build that wrote it");
 }
 
 RecordedMeta parse_meta(const std::filesystem::path& file, const json& meta) {
-  if (!meta.is_object()) bad(file, "is no JSON object", "meta.json of cpm-train", "");
+  if (!meta.is_object()) bad(file, "is no JSON object", "meta.json of cpm-train", meta.type_name());
   const int format = value<int>(file, meta, "format");
   if (format != 1)
     bad(file, "unknown format", "1", std::to_string(format), "read it with the build that wrote it");
@@ -81,8 +112,9 @@ RecordedMeta parse_meta(const std::filesystem::path& file, const json& meta) {
   result.intermediate_supervision = value<bool>(file, meta, "intermediate_supervision");
   result.epochs = {value<double>(file, meta, "steps_per_epoch"),
                    value<std::string>(file, meta, "accumulate") == "epoch"};
-  if (!(result.epochs.steps > 0)) {
-    bad(file, "steps_per_epoch", "above 0", fmt::format("{:g}", result.epochs.steps));
+  if (!(result.epochs.steps >= 1 / kMostSteps && result.epochs.steps <= kMostSteps)) {
+    bad(file, "steps_per_epoch is out of range", fmt::format("{:g} to {:g}", 1 / kMostSteps, kMostSteps),
+        fmt::format("{:g}", result.epochs.steps));
   }
   if (const json linear = value<json>(file, meta, "linear"); !linear.is_null()) {
     const kernels::LinearBins bins{value<int>(file, linear, "bins"), value<double>(file, linear, "range")};
@@ -93,7 +125,7 @@ RecordedMeta parse_meta(const std::filesystem::path& file, const json& meta) {
     result.linear = bins;
   }
   const json tensors = value<json>(file, meta, "tensors");
-  if (!tensors.is_array() || tensors.empty()) bad(file, "names no tensors", "at least one", "");
+  if (!tensors.is_array() || tensors.empty()) bad(file, "names no tensors", "at least one", "none");
   for (const json& entry : tensors) result.tensors.push_back(parse_tensor(file, entry));
   return result;
 }
@@ -124,20 +156,25 @@ void check_sum(const engine::NpzFile& file, const GradTensor& tensor, bool by_ep
 
 }  // namespace
 
+RecordedMeta parse_grad_meta(const std::string& text, const std::filesystem::path& file) {
+  return parse_meta(file, parse_text(file, text));
+}
+
 GradFolder GradFolder::open(const std::filesystem::path& run) {
   std::error_code error;
   GradFolder folder;
   folder.path_ = run / "grads";
-  if (!std::filesystem::is_directory(run, error)) bad(run, "is not there", "the folder of a run", "");
+  if (!std::filesystem::is_directory(run, error)) {
+    bad(run, "there is no such run", "the folder of a run", "nothing there",
+        "runs are in runs/NAME-NNN or where --out said");
+  }
   if (!std::filesystem::is_directory(folder.path_, error)) folder.path_ = run;
   const std::filesystem::path meta = folder.path_ / "meta.json";
   if (!std::filesystem::is_regular_file(meta, error)) {
-    bad(run, "holds no histograms of gradients", "grads/meta.json", "",
+    bad(run, "holds no histograms of gradients", "grads/meta.json", "none",
         "train with cpm-train --grad-hist EVERY");
   }
-  const json parsed = json::parse(engine::read_text(meta, kMetaLimit), nullptr, false);
-  if (parsed.is_discarded()) bad(meta, "is no JSON", "meta.json of cpm-train", "");
-  folder.meta_ = parse_meta(meta, parsed);
+  folder.meta_ = parse_grad_meta(engine::read_text(meta, kMetaLimit), meta);
 
   for (int number = 1;; ++number) {
     const std::filesystem::path file = folder.path_ / fmt::format("part-{:06}.npz", number);
@@ -146,12 +183,15 @@ GradFolder GradFolder::open(const std::filesystem::path& run) {
     folder.parts_.push_back({file, steps.size()});
     for (const int64_t step : steps) {
       const int64_t last = folder.steps_.empty() ? 0 : folder.steps_.back();
-      if (step <= last) bad(file, "steps do not ascend", fmt::format("above {}", last), std::to_string(step));
+      if (step <= last || static_cast<double>(step) > kMostSteps) {
+        bad(file, "steps do not ascend", fmt::format("above {}, at most {:g}", last, kMostSteps),
+            std::to_string(step));
+      }
       folder.steps_.push_back(step);
     }
   }
   if (folder.steps_.empty()) {
-    bad(folder.path_, "holds no record yet", "part-000001.npz with at least one", "",
+    bad(folder.path_, "holds no record yet", "part-000001.npz with at least one", "none",
         "records are written at each checkpoint and at the end");
   }
   return folder;

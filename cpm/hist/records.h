@@ -34,6 +34,9 @@ struct RecordedMeta {
   std::vector<GradTensor> tensors;  // by depth
 };
 
+/// Reads meta.json's text; BadData, with `file` as its place, where it is damaged or of another format.
+RecordedMeta parse_grad_meta(const std::string& text, const std::filesystem::path& file);
+
 struct RecordedStats {
   double l2 = 0, max = 0, mean = 0, update_ratio = 0;
 };

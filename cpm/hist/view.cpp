@@ -20,9 +20,10 @@ constexpr double kMostDecades = 12;                 // of an axis
 constexpr double kLowest = 0.02, kHighest = 0.999;  // quantiles that the axis of magnitudes holds
 
 [[noreturn]] void bad(const std::filesystem::path& where, const std::string& what,
-                      const std::string& expected, const std::string& got) {
-  throw kernels::Error(kernels::ExitCode::BadData,
-                       {.where = where.string(), .what = what, .expected = expected, .got = got});
+                      const std::string& expected, const std::string& got, const std::string& hint) {
+  throw kernels::Error(
+      kernels::ExitCode::BadData,
+      {.where = where.string(), .what = what, .expected = expected, .got = got, .hint = hint});
 }
 
 bool chosen(const HistOptions& options, const GradTensor& tensor) {
@@ -39,7 +40,8 @@ std::vector<GradTensor> chosen_tensors(const GradFolder& folder, const HistOptio
   if (tensors.empty()) {
     bad(folder.path(), "holds no such tensor",
         fmt::format("a tensor of kind {} that matches {}", options.kind, options.tensors),
-        fmt::format("{} tensors of other kinds and names", folder.meta().tensors.size()));
+        fmt::format("{} tensors of other kinds and names", folder.meta().tensors.size()),
+        fmt::format("its first is {}", folder.meta().tensors.front().name));
   }
   std::stable_sort(tensors.begin(), tensors.end(),
                    [](const GradTensor& a, const GradTensor& b) { return a.depth < b.depth; });
@@ -99,7 +101,7 @@ void choose_rows(HistView* view) {
         bad(run.path, fmt::format("has no record of epoch {}", epoch),
             fmt::format("epochs {} to {}", epoch_of(run.steps.front(), run.meta.epochs),
                         epoch_of(run.steps.back(), run.meta.epochs)),
-            "");
+            fmt::format("epoch {}", epoch), "choose others with --epochs");
       }
     }
   }
@@ -228,7 +230,9 @@ HistView gather(const std::vector<std::filesystem::path>& runs, const HistOption
     const auto both = common(tensors[0], tensors[1], view.runs[0].label, &view.left_out);
     tensors[1] = common(tensors[1], tensors[0], view.runs[1].label, &view.left_out);
     tensors[0] = both;
-    if (both.empty()) bad(runs[1], "has no tensor in common with the other run", "runs of like networks", "");
+    if (both.empty())
+      bad(runs[1], "has no tensor in common with the other run", "runs of like networks", "none in common",
+          "compare runs of networks with like layers");
     std::sort(tensors[1].begin(), tensors[1].end(), [&](const GradTensor& a, const GradTensor& b) {
       const auto place = [&](const GradTensor& tensor) {
         return std::find_if(both.begin(), both.end(),

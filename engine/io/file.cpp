@@ -76,7 +76,8 @@ std::string missing_hint(const fs::path& path) {
   const std::string name = path.filename().string(), nearest = kernels::nearest_name(name, names);
   // A folder holds many names: one that shares half its letters is chance.
   const bool close = 3 * static_cast<size_t>(kernels::edit_distance(name, nearest)) <= name.size();
-  return nearest.empty() || !close ? "check the path" : "did you mean " + (folder / nearest).string() + "?";
+  if (nearest.empty() || !close) return "check the path";
+  return fmt::format("did you mean {}?", path.has_parent_path() ? (folder / nearest).string() : nearest);
 }
 
 [[noreturn]] void fail_open_for_reading(const fs::path& path, int error) {

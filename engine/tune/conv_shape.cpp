@@ -20,6 +20,7 @@ using kernels::Error;
 using kernels::ExitCode;
 
 constexpr int64_t kMost = 1 << 14;  // of any one size: a tensor's four sizes multiply without overflow
+constexpr const char* kHint = "as in mb16_ic128ih184_oc128oh184_kh9ph4_n\"B\"; data/shapes/cpm.txt has more";
 const std::vector<std::string> kFields = {"g",  "mb", "ic", "ih", "iw", "oc", "oh", "ow", "kh",
                                           "kw", "sh", "sw", "ph", "pw", "dh", "dw", "n"};
 
@@ -54,7 +55,7 @@ class Parser {
 
  private:
   [[noreturn]] void fail(const std::string& what, const std::string& expected, const std::string& got,
-                         const std::string& hint = "") const {
+                         const std::string& hint = kHint) const {
     throw Error(ExitCode::Usage,
                 {.where = where_, .what = what, .expected = expected, .got = got, .hint = hint});
   }
@@ -110,8 +111,9 @@ class Parser {
   }
   size_t read_number(const std::string& field, size_t at) {
     if (std::find(kFields.begin(), kFields.end(), field) == kFields.end()) {
+      const std::string near = kernels::nearest_hint(field, kFields);
       fail(fmt::format("unknown field '{}' in a shape", field), fmt::format("{}", fmt::join(kFields, " ")),
-           text_, kernels::nearest_hint(field, kFields));
+           text_, near.empty() ? kHint : near);
     }
     int64_t value = 0;
     const char* const end = text_.data() + text_.size();
@@ -153,6 +155,7 @@ std::vector<ConvShape> read_conv_shapes(const std::filesystem::path& file) {
     throw Error(ExitCode::BadData, {.where = file.string(),
                                     .what = "cannot read the shapes",
                                     .expected = "a text file with a convolution a line",
+                                    .got = std::filesystem::exists(file) ? "something else" : "nothing there",
                                     .hint = "name one with --shapes, or give --shape"});
   }
   std::vector<ConvShape> shapes;
@@ -168,8 +171,11 @@ std::vector<ConvShape> read_conv_shapes(const std::filesystem::path& file) {
     }
   }
   if (shapes.empty()) {
-    throw Error(ExitCode::BadData,
-                {.where = file.string(), .what = "holds no shape", .expected = "a convolution a line"});
+    throw Error(ExitCode::BadData, {.where = file.string(),
+                                    .what = "holds no shape",
+                                    .expected = "a convolution a line",
+                                    .got = "comments and empty lines at the most",
+                                    .hint = kHint});
   }
   return shapes;
 }

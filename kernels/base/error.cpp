@@ -1,6 +1,7 @@
 #include "kernels/base/error.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace kernels {
 
@@ -26,7 +27,31 @@ size_t shown_character(const std::string& text, size_t at) {
   const bool bad = (lead == 0xc2 && second < 0xa0) || (lead == 0xe0 && second < 0xa0) ||
                    (lead == 0xed && second > 0x9f) || (lead == 0xf0 && second < 0x90) ||
                    (lead == 0xf4 && second > 0x8f);
-  return bad ? 0 : length;
+  // U+2028 to U+202e and U+2066 to U+2069 end lines and turn the direction of writing.
+  const unsigned third = byte(at + 2);
+  const bool turns = lead == 0xe2 && ((second == 0x80 && third >= 0xa8 && third <= 0xae) ||
+                                      (second == 0x81 && third >= 0xa6 && third <= 0xa9));
+  return bad || turns ? 0 : length;
+}
+
+/// `text` in at most `limit` bytes and three dots in its middle: both ends of a path say most.
+std::string shortened(const std::string& text, size_t limit) {
+  const std::string whole = printable(text, 4 * text.size() + 1);
+  if (whole.size() <= limit) return whole;
+  size_t head = limit / 2, tail = whole.size() - limit / 2;
+  const auto inside = [&](size_t at) { return (static_cast<unsigned char>(whole[at]) & 0xc0) == 0x80; };
+  while (inside(head)) --head;
+  while (tail < whole.size() && inside(tail)) ++tail;
+  return whole.substr(0, head) + "..." + whole.substr(tail);
+}
+
+std::string line_of(const ErrorInfo& info, size_t limit) {
+  std::string line = info.where.empty() ? "" : shortened(info.where, limit) + ": ";
+  line += shortened(info.what, limit);
+  if (!info.expected.empty()) line += " | expected: " + shortened(info.expected, limit);
+  if (!info.got.empty()) line += " | got: " + shortened(info.got, limit);
+  if (!info.hint.empty()) line += " | hint: " + shortened(info.hint, limit);
+  return line;
 }
 
 }  // namespace
@@ -50,13 +75,13 @@ std::string printable(const std::string& text, size_t limit) {
 }
 
 std::string error_line(const ErrorInfo& info) {
-  constexpr size_t kFieldLimit = 1000;
-  std::string line = info.where.empty() ? "" : printable(info.where, kFieldLimit) + ": ";
-  line += printable(info.what, kFieldLimit);
-  if (!info.expected.empty()) line += " | expected: " + printable(info.expected, kFieldLimit);
-  if (!info.got.empty()) line += " | got: " + printable(info.got, kFieldLimit);
-  if (!info.hint.empty()) line += " | hint: " + printable(info.hint, kFieldLimit);
-  return line;
+  constexpr size_t kLineLimit = 392;  // with "error: " 400 columns
+  constexpr size_t kFieldLimits[] = {300, 200, 150, 100, 64};
+  for (const size_t limit : kFieldLimits) {
+    std::string line = line_of(info, limit);
+    if (line.size() <= kLineLimit || limit == kFieldLimits[std::size(kFieldLimits) - 1]) return line;
+  }
+  return "";
 }
 
 void check_failed(const char* expression, const char* file, int line, const std::string& message) {

@@ -210,10 +210,13 @@ TEST_CASE("config: unknown keys and sections say where and what was meant") {
   const std::string file = (folder / "c.toml").string();
   auto thrown = load_error(folder, "[optim]\nname = \"sgd\"\n  lrr = 1\n");
   CHECK(thrown.code == ExitCode::Usage);
-  CHECK(thrown.line ==
-        file + ":3:3: unknown configuration key | got: optim.lrr | hint: did you mean optim.lr?");
+  CHECK(thrown.line == file +
+                           ":3:3: unknown configuration key | expected: a key that --print-config shows | "
+                           "got: optim.lrr | hint: did you mean optim.lr?");
   CHECK(load_error(folder, "lr = 1\n").line ==
-        file + ":1:1: unknown configuration key | got: lr | hint: did you mean optim.lr?");
+        file +
+            ":1:1: unknown configuration key | expected: a key that --print-config shows | got: lr | hint: "
+            "did you mean optim.lr?");
   CHECK(load_error(folder, "\n[optm]\nlr = 1\n").line ==
         file +
             ":2:2: unknown configuration section | expected: [model], [data], [optim], [supervision], "
@@ -239,7 +242,7 @@ TEST_CASE("config: wrong types name file, line and column") {
   CHECK(thrown.code == ExitCode::Usage);
   CHECK(thrown.line == file +
                            ":3:10: model.stages has the wrong type | expected: an integer, 1-6 | got: the "
-                           "string \"six\"");
+                           "string \"six\" | hint: model.stages: stages of the network");
   CHECK(contains(load_error(folder, "[model]\nstages = 6.0\n").line, ":2:10: "));
   CHECK(contains(load_error(folder, "[model]\nwidth = true\n").line,
                  "expected: a number, > 0 and <= 16 | got: true"));
@@ -254,7 +257,9 @@ TEST_CASE("config: values out of range") {
   const tests::TempFolder folder;
   const std::string file = (folder / "c.toml").string();
   CHECK(load_error(folder, "[model]\nstages = 7\n").line ==
-        file + ":2:10: model.stages is out of range | expected: 1-6 | got: 7");
+        file +
+            ":2:10: model.stages is out of range | expected: 1-6 | got: 7 | hint: model.stages: stages of "
+            "the network");
   CHECK(load_error(folder, "[model]\npooling = 'cafe'\n").line ==
         file +
             ":2:11: model.pooling has an unknown value | expected: \"torch\" or \"caffe\" | got: \"cafe\""
@@ -286,7 +291,7 @@ TEST_CASE("config: syntax errors are bad data with line and column") {
   const std::string file = (folder / "c.toml").string();
   auto thrown = load_error(folder, "[model]\nstages = 6\nwidth = = 1\n");
   CHECK(thrown.code == ExitCode::BadData);
-  CHECK(thrown.line.rfind(file + ":3:9: not valid TOML: ", 0) == 0);
+  CHECK(thrown.line.rfind(file + ":3:9: not valid TOML | ", 0) == 0);
   thrown = load_error(folder, "[model]\nstages = 6\nstages = 5\n");  // given twice
   CHECK(thrown.code == ExitCode::BadData);
   CHECK(contains(thrown.line, file + ":3:"));
@@ -335,7 +340,8 @@ TEST_CASE("config: assignments take TOML values, bare words and spaces") {
     CHECK(set_error(bad).code == ExitCode::Usage);
   }
   CHECK(set_error("train.steps=ten").line ==
-        "--set train.steps=ten: train.steps has the wrong type | expected: an integer, >= 0 | got: ten");
+        "--set train.steps=ten: train.steps has the wrong type | expected: an integer, >= 0 | got: ten | "
+        "hint: train.steps: steps to train; 0: by epochs");
 }
 
 TEST_CASE("config: validate checks what flags set and what no single key shows") {
@@ -347,11 +353,12 @@ TEST_CASE("config: validate checks what flags set and what no single key shows")
   CHECK(line([](Config&) {}).empty());
   CHECK(line([](Config& c) { c.data.input = 100; }) ==
         "data.input: the input's side does not fit the network | expected: a multiple of 8 | got: 100 | "
-        "hint: 96 or 104");
+        "hint: take 96 or 104");
   CHECK(contains(line([](Config& c) { c.train.steps = 5, c.train.epochs = 0.5; }),
                  "train.steps: steps and epochs are both given"));
   CHECK(line([](Config& c) { c.train.batch = -3; }) ==
-        "train.batch (--batch): out of range | expected: 1-65536 | got: -3");
+        "train.batch (--batch): out of range | expected: 1-65536 | got: -3 | hint: train.batch: persons in a "
+        "batch");
   CHECK(!line([](Config& c) { c.train.device = "tpu"; }).empty());
   CHECK(!line([](Config& c) { c.optim.lr = std::numeric_limits<double>::quiet_NaN(); }).empty());
 }

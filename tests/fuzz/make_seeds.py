@@ -13,6 +13,7 @@ import zlib
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tools"))
 
+from data_sets import coco, mpii, people  # noqa: E402
 from grads_folder import EDGES, SPECIALS, STATS  # noqa: E402
 from support import JOINTS, Tensor, mat_element, pack_mat, pack_png, pack_safetensors, png_chunk, write_safetensors  # noqa: E402
 
@@ -74,6 +75,11 @@ def meta(linear):
         "tensors": [{"name": "a.weight", "kind": "weight", "depth": 1, "stage": 1, "layer": "a", "shape": [2, 3, 1, 1]}]}).encode()
 
 
+def shortened_coco():
+    whole = coco(people())
+    return {**whole, "images": whole["images"][:1], "annotations": whole["annotations"][:2]}
+
+
 def seeds():
     f32, f64 = Tensor([2, 3], [1, 2, 3, 4, 5, 6]), Tensor([2], [0.5, -1e300], "F64")
     one, steps = npy("<f4", (1,), struct.pack("<f", 1)), npy("<i8", (2,), struct.pack("<qq", 1, -2))
@@ -110,6 +116,8 @@ def seeds():
             "woven.png": png(3, 3, 8, 2, b"".join(b"\0" + rgb[:3 * n] for n in (1, 1, 2, 1, 1, 3)), 1),
             "grey.jpg": jpeg(), "colour.jpg": jpeg(sampling=(0x22, 0x11, 0x11), width=17, height=9, scan=b"\x15" * 20),
             "progressive.jpg": jpeg(frame=0xc2, width=16), "restarts.jpg": jpeg(width=24, scan=b"\x3f\xff\xd0\x3f\xff\xd1\x3f", restart=1)},
+        "annotations": {"coco": json.dumps(shortened_coco()).encode(), "mpii": json.dumps(mpii(people())[:2]).encode(),
+                        "root": json.dumps({"root": mpii(people())[:1]}).encode(), "none": b'{"images": [], "annotations": []}'},
         "records": {"run": meta(None), "linear": meta({"bins": 4, "range": 0.5}), "none": b"{}", "deep": b'{"format": ' + b"[" * 40},
         "cli": {
             "all": b"--weights\nw\n--data\nlsp:a,b,1-3\n--steps\n4\n--epochs=1e2\n--set\na=b\n--tune\nx.png",

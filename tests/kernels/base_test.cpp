@@ -146,8 +146,22 @@ TEST_CASE("base: an error is one line with the fields that are set") {
   CHECK(kernels::printable("abcdef", 3) == "abc...");
   CHECK(kernels::printable("abc", 3) == "abc");
   const std::string line = kernels::error_line({.where = std::string(5000, 'x'), .what = "long"});
-  CHECK(line.size() < 1100);
-  CHECK(contains(line, "...: long"));
+  CHECK(line.size() <= 392);
+  CHECK(contains(line, "xxx...xxx"));
+  CHECK(contains(line, "xxx: long"));
+  // Long fields lose their middle, at the edges of characters, until the line fits.
+  std::string name;
+  for (int i = 0; i < 2000; ++i) name += "\xe6\x97\xa5";
+  const std::string all = kernels::error_line(
+      {.where = name + ".png", .what = name, .expected = name, .got = "\x01" + name, .hint = name});
+  CHECK(all.size() <= 392);
+  CHECK(kernels::printable(all, 1000) == all);
+  CHECK(contains(all, "\xe6\x97\xa5.png: "));
+  CHECK(contains(all, "got: \\x01\xe6\x97\xa5"));
+  // Marks that end a line or turn the direction of writing.
+  CHECK(kernels::printable("a\xe2\x80\xaegnp\xe2\x80\xa8\xe2\x81\xa6") ==
+        "a\\xe2\\x80\\xaegnp\\xe2\\x80\\xa8\\xe2\\x81\\xa6");
+  CHECK(kernels::printable("\xe2\x80\x93") == "\xe2\x80\x93");
 }
 
 TEST_CASE("base: a failed check names its expression and place") {

@@ -218,7 +218,7 @@ class Hist(Case):
         empty = self.folder / "empty"
         empty.mkdir()
         before = tree(self.folder)
-        self.error(run("cpm-hist", "show", self.folder / "none"), 65, "none", "is not there")
+        self.error(run("cpm-hist", "show", self.folder / "none"), 65, "none", "there is no such run")
         self.error(run("cpm-hist", "show", empty), 65, "no histograms", "--grad-hist")
         self.error(run("cpm-hist", "show", self.a, "--kind", "activation"), 65, "no such tensor", "activation")
         self.error(run("cpm-hist", "show", self.a, "--tensors", "Nconv*"), 65, "no such tensor", "Nconv*")
@@ -257,7 +257,7 @@ class Hist(Case):
                               ({"bins": {"edges": [1, 2]}}, ("other bins",)),
                               ({"specials": ["zero"]}, ("specials",)), ({"steps_per_epoch": 0}, ("steps_per_epoch",)),
                               ({"linear": {"bins": -1, "range": 1}}, ("linear",)), ({"tensors": []}, ("no tensors",)),
-                              ({"run": 5}, ("wrong type of run",)), ({"tensors": [{"name": "x"}]}, ("lacks the key layer",))):
+                              ({"run": 5}, ("wrong type or value of run",)), ({"tensors": [{"name": "x"}]}, ("lacks the key layer",))):
             change(**values)
             refuse("meta.json", *words)
         for size in (0, 10, len(part) // 2, len(part) - 1):
