@@ -18,14 +18,14 @@ constexpr ConvProblem kStrided{.C = 3, .H = 9, .W = 8, .K = 4, .R = 3, .S = 3, .
 using Lines = std::vector<engine::PlannedConv>;
 const Lines kLines = {{"conv1", kSmall, Direction::Fprop, ""},
                       {"conv2", kSmall, Direction::Fprop, ""},  // the same problem
-                      {"conv1", kSmall, Direction::Wgrad, ""},
+                      {"conv1", kSmall, Direction::Dgrad, ""},
                       {"conv3", kStrided, Direction::Fprop, ""}};  // the reference's alone
 const std::string kFprop = ConvPlan::key(kSmall, Direction::Fprop);
-const std::string kWgrad = ConvPlan::key(kSmall, Direction::Wgrad);
+const std::string kDgrad = ConvPlan::key(kSmall, Direction::Dgrad);
 
 /// A clock that shows what it is told, and remembers what it was asked.
 struct FakeClock {
-  ConvRowTimes fprop, wgrad;
+  ConvRowTimes fprop, dgrad;
   std::vector<std::string> asked;
 
   engine::ConvTuning tuning() {
@@ -33,7 +33,7 @@ struct FakeClock {
                            const std::vector<const kernels::ConvRow<float>*>& rows) {
       asked.push_back(ConvPlan::key(problem, direction));
       for (const auto* row : rows) CHECK_FALSE(engine::is_reference(*row));
-      return direction == Direction::Fprop ? fprop : wgrad;
+      return direction == Direction::Fprop ? fprop : dgrad;
     }};
   }
 };
@@ -49,9 +49,9 @@ TEST_CASE("conv tuner: the quickest row of each problem and direction, each time
   FakeClock clock{times(2, 1), times(1, 2), {}};
   ConvTimes all;
   const auto plan = engine::tune_conv(cpu.exec, kLines, clock.tuning(), &all);
-  CHECK(clock.asked == std::vector<std::string>{kFprop, kWgrad});
-  CHECK(plan == std::map<std::string, std::string>{{kFprop, "cpu.fft"}, {kWgrad, "cpu.direct"}});
-  CHECK(all == ConvTimes{{kFprop, clock.fprop}, {kWgrad, clock.wgrad}});
+  CHECK(clock.asked == std::vector<std::string>{kFprop, kDgrad});
+  CHECK(plan == std::map<std::string, std::string>{{kFprop, "cpu.fft"}, {kDgrad, "cpu.direct"}});
+  CHECK(all == ConvTimes{{kFprop, clock.fprop}, {kDgrad, clock.dgrad}});
 }
 
 TEST_CASE("conv tuner: equal times go to the first of the list, wrong rows to nobody") {
@@ -59,8 +59,8 @@ TEST_CASE("conv tuner: equal times go to the first of the list, wrong rows to no
   FakeClock clock{times(1, 1), times(std::nullopt, 9), {}};
   ConvTimes all;
   auto plan = engine::tune_conv(cpu.exec, kLines, clock.tuning(), &all);
-  CHECK(plan == std::map<std::string, std::string>{{kFprop, "cpu.direct"}, {kWgrad, "cpu.fft"}});
-  clock.fprop = clock.wgrad = times(std::nullopt, std::nullopt);
+  CHECK(plan == std::map<std::string, std::string>{{kFprop, "cpu.direct"}, {kDgrad, "cpu.fft"}});
+  clock.fprop = clock.dgrad = times(std::nullopt, std::nullopt);
   all.clear();
   CHECK(engine::tune_conv(cpu.exec, kLines, clock.tuning(), &all).empty());  // the rule decides
 }
@@ -68,22 +68,22 @@ TEST_CASE("conv tuner: equal times go to the first of the list, wrong rows to no
 TEST_CASE("conv tuner: what is known is not timed again, unless the candidates were others") {
   tests::Cpu cpu;
   FakeClock clock{times(2, 1), times(2, 1), {}};
-  ConvTimes all = {{kFprop, times(1, 2)}, {kWgrad, {{"cpu.direct", 1}, {"cpu.older", 2}}}};
+  ConvTimes all = {{kFprop, times(1, 2)}, {kDgrad, {{"cpu.direct", 1}, {"cpu.older", 2}}}};
   int measured = 0;
   std::vector<std::string> said;
   engine::ConvTuning tuning = clock.tuning();
   tuning.measured = [&](const ConvTimes& now) { measured += now == all; };
   tuning.say = [&](const std::string& text) { said.push_back(text); };
   const auto plan = engine::tune_conv(cpu.exec, kLines, tuning, &all);
-  CHECK(clock.asked == std::vector<std::string>{kWgrad});
+  CHECK(clock.asked == std::vector<std::string>{kDgrad});
   CHECK(measured == 1);
-  CHECK(plan == std::map<std::string, std::string>{{kFprop, "cpu.direct"}, {kWgrad, "cpu.fft"}});
+  CHECK(plan == std::map<std::string, std::string>{{kFprop, "cpu.direct"}, {kDgrad, "cpu.fft"}});
   CHECK(said ==
         std::vector<std::string>{"tuning: 2 convolutions have a choice of rows, 1 are to be timed",
-                                 "tuning 1/1: conv1 " + kWgrad + ": cpu.direct 2000 ms, cpu.fft 1000 ms"});
+                                 "tuning 1/1: conv1 " + kDgrad + ": cpu.direct 2000 ms, cpu.fft 1000 ms"});
   all[kFprop].erase("cpu.fft");
   engine::tune_conv(cpu.exec, kLines, tuning, &all);
-  CHECK(clock.asked == std::vector<std::string>{kWgrad, kFprop});
+  CHECK(clock.asked == std::vector<std::string>{kDgrad, kFprop});
 }
 
 TEST_CASE("conv tuner: a plan follows what was tuned") {
@@ -121,7 +121,8 @@ TEST_CASE("conv tuner: candidates are the backend's rows that can run, in order"
   // By FFT a weight gradient whose outer taps see little of dy would be noise there: it declines.
   const ConvProblem padded{.C = 3, .H = 6, .W = 6, .K = 4, .R = 11, .S = 11, .pad_h = 5, .pad_w = 5};
   const auto wgrad = engine::conv_candidates(cpu.exec, padded, Direction::Wgrad, true);
-  REQUIRE(wgrad.size() == 1);
+  REQUIRE(wgrad.size() == 2);
   CHECK(wgrad[0]->name == std::string("cpu.direct"));
+  CHECK(wgrad[1]->name == std::string("cpu.outer"));
   CHECK(engine::conv_candidates(cpu.exec, padded, Direction::Dgrad, true).size() == 2);
 }
