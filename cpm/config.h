@@ -78,6 +78,12 @@ struct GradsConfig {
   double linear_range = 0.01;
 };
 
+/// What report.html shows.
+struct ReportConfig {
+  int64_t image = 0;  // whose belief maps: a person of the validation data, from 1; 0: the typical one
+  int64_t worst = 8;  // people found worst
+};
+
 struct Config {
   ModelConfig model;
   DataConfig data;
@@ -85,6 +91,7 @@ struct Config {
   SupervisionConfig supervision;
   TrainConfig train;
   GradsConfig grads;
+  ReportConfig report;
 
   /// Reads a TOML file over the present values. BadData: syntax (line and column); Usage: unknown key
   /// (nearest match), wrong type, value out of range.

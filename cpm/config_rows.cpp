@@ -237,6 +237,21 @@ std::vector<KeyRow> grads_rows() {
   };
 }
 
+std::vector<KeyRow> report_rows() {
+  return {
+      {"report.image",
+       CPM_FIELD(report.image),
+       "whose belief maps the report shows: a person of the validation data, from 1; 0: the typical one",
+       kNotNegative,
+       {}},
+      {"report.worst",
+       CPM_FIELD(report.worst),
+       "how many of the people found worst the report shows",
+       {.low = 0, .high = 64},
+       {}},
+  };
+}
+
 #undef CPM_FIELD
 
 }  // namespace
@@ -244,8 +259,8 @@ std::vector<KeyRow> grads_rows() {
 const std::vector<KeyRow>& key_table() {
   static const std::vector<KeyRow> table = [] {
     std::vector<KeyRow> rows;
-    for (const auto& part :
-         {model_rows(), data_rows(), optim_rows(), supervision_rows(), train_rows(), grads_rows()}) {
+    for (const auto& part : {model_rows(), data_rows(), optim_rows(), supervision_rows(), train_rows(),
+                             grads_rows(), report_rows()}) {
       rows.insert(rows.end(), part.begin(), part.end());
     }
     return rows;

@@ -117,6 +117,17 @@ std::vector<Prediction> predict(StepRunner& runner, const Model& model, const Da
   return result;
 }
 
+std::vector<std::vector<float>> person_beliefs(StepRunner& runner, const Model& model, const Dataset& dataset,
+                                               int64_t person, const PredictOptions& options) {
+  const Image image = dataset.image(person);
+  const Crop crop = person_crop(dataset.record(person).person, options.input);
+  Batch batch = view_batch(options.batch, model.joints(), options.input, options.input);
+  for (int slot = 0; slot < options.batch; ++slot) fill_view(image, crop, slot, &batch);
+  auto stages = runner.beliefs(to_tensors(std::move(batch), model.parameters().dtype()));
+  for (std::vector<float>& maps : stages) maps.resize(maps.size() / static_cast<size_t>(options.batch));
+  return stages;
+}
+
 Prediction predict_crop(StepRunner& runner, const Model& model, const Image& image, const Crop& crop,
                         const JointSchema& schema, std::vector<std::vector<float>>* stage_maps) {
   Batch batch = view_batch(1, model.joints(), crop.height, crop.width);

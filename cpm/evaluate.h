@@ -34,6 +34,11 @@ std::vector<Prediction> predict(StepRunner& runner, const Model& model, const Da
                                 const PredictOptions& options,
                                 const std::function<void(int64_t)>& progress = {});
 
+/// Every stage's maps [joints + 1, input / 8, input / 8] of one person, computed in a full batch, so that the
+/// memory planned for predict() with the same options serves.
+std::vector<std::vector<float>> person_beliefs(StepRunner& runner, const Model& model, const Dataset& dataset,
+                                               int64_t person, const PredictOptions& options);
+
 /// One crop of one image: predicted joints in image pixels, and, if asked for, the last batch's raw maps by
 /// stage.
 Prediction predict_crop(StepRunner& runner, const Model& model, const Image& image, const Crop& crop,

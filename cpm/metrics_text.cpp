@@ -34,6 +34,7 @@ Cells metrics_columns(int stages) {
   for (int stage = 1; stage <= stages; ++stage) columns.push_back(fmt::format("loss_stage{}", stage));
   columns.insert(columns.end(), {"lr", "grad_norm", "seconds"});
   for (int stage = 1; stage <= stages; ++stage) columns.push_back(fmt::format("dead_stage{}", stage));
+  columns.emplace_back("data_wait");
   return columns;
 }
 
@@ -44,6 +45,7 @@ Cells metrics_cells(const MetricsRow& row) {
   for (const double loss : row.stage_losses) cells.push_back(text(loss));
   for (const double number : {row.lr, row.grad_norm, row.seconds}) cells.push_back(text(number));
   for (const double loss : row.dead_plateau) cells.push_back(text(loss));
+  cells.push_back(text(row.data_wait));
   return cells;
 }
 

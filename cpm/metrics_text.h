@@ -14,7 +14,7 @@ namespace cpm {
 using Cells = std::vector<std::string>;
 
 /// step, epoch, samples, loss, loss_stage1 ... loss_stageT, lr, grad_norm, seconds, dead_stage1 ...
-/// dead_stageT. The order is a promise to scripts; new columns go to the end.
+/// dead_stageT, data_wait. The order is a promise to scripts; new columns go to the end.
 Cells metrics_columns(int stages);
 Cells metrics_cells(const MetricsRow& row);
 

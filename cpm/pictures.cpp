@@ -3,8 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <utility>
 
-#include "cpm/dataset/loader.h"
 #include "cpm/report/draw.h"
 #include "cpm/report/stroke_font.h"
 
@@ -28,13 +29,10 @@ std::vector<Joint> in_crop(std::vector<Joint> joints, const Crop& crop) {
 
 }  // namespace
 
-Image person_picture(const Dataset& dataset, int64_t i, int side, const Prediction& prediction) {
+PersonView person_view(const Dataset& dataset, int64_t i, int side) {
   const Record record = dataset.record(i);
   const Crop crop = person_crop(record.person, side);
-  Image picture = crop_picture(dataset.image(i), crop);
-  draw_skeleton(&picture, in_crop(prediction.joints, crop), dataset.schema(), SkeletonStyle::Predicted);
-  draw_skeleton(&picture, in_crop(record.person.joints, crop), dataset.schema(), SkeletonStyle::Truth);
-  return picture;
+  return {crop_picture(dataset.image(i), crop), in_crop(record.person.joints, crop), crop};
 }
 
 namespace {
@@ -134,18 +132,90 @@ Image contact_sheet(const Dataset& dataset, const SheetOptions& options) {
   return whole;
 }
 
-Image belief_sheet(const Image& picture, const std::vector<float>& maps, int joints, int side) {
-  constexpr int kColumns = 5, kGap = 4;
-  const int rows = picture.height / kStride, cols = picture.width / kStride;
-  const ptrdiff_t cells = static_cast<ptrdiff_t>(rows) * cols;
-  CPM_CHECK(static_cast<ptrdiff_t>(maps.size()) >= cells * (joints + 1), "{} values for {} maps of {} cells",
-            maps.size(), joints + 1, cells);
+Image person_picture(const Dataset& dataset, int64_t i, int side, const Prediction& prediction) {
+  PersonView view = person_view(dataset, i, side);
+  draw_skeleton(&view.picture, in_crop(prediction.joints, view.crop), dataset.schema(),
+                SkeletonStyle::Predicted);
+  draw_skeleton(&view.picture, view.truth, dataset.schema(), SkeletonStyle::Truth);
+  return std::move(view.picture);
+}
+
+Image belief_strip(const PersonView& view, int joint, const std::vector<std::vector<float>>& maps) {
+  constexpr int kGap = 3;
+  constexpr Color kDark = {16, 18, 24}, kWhite = {255, 255, 255};
+  const int side = view.picture.width;
+  const Joint truth =
+      joint < static_cast<int>(view.truth.size()) ? view.truth[static_cast<size_t>(joint)] : Joint{};
   std::vector<Image> tiles;
-  for (int j = 0; j <= joints; ++j) {
-    const std::vector<float> map(maps.begin() + j * cells, maps.begin() + (j + 1) * cells);
-    tiles.push_back(resize(overlay_belief(picture, map, rows, cols, 0.0, 1.0), side, side * rows / cols));
+  for (const std::vector<float>& map : maps) {
+    const auto cells = static_cast<int>(std::lround(std::sqrt(static_cast<double>(map.size()))));
+    Image tile = overlay_belief(view.picture, map, cells, cells, 0.0, 1.0);
+    if (truth.labelled) {
+      draw_ring(&tile, truth.x, truth.y, 0.06 * side, 2.6, kDark, 0.7);
+      draw_ring(&tile, truth.x, truth.y, 0.06 * side, 1.4, kWhite, 1);
+    }
+    tiles.push_back(std::move(tile));
   }
-  return sheet(tiles, std::min(kColumns, joints + 1), kGap, kPaper);
+  return sheet(tiles, std::max(1, static_cast<int>(tiles.size())), kGap, kWhite);
+}
+
+namespace {
+
+/// The people of sample `slot`, joints in input pixels, the centre person first.
+std::vector<std::vector<Joint>> people_of(const Batch& batch, int slot) {
+  std::vector<std::vector<Joint>> people;
+  const auto joints = static_cast<size_t>(batch.joints);
+  const auto first = batch.people.first.at(static_cast<size_t>(slot)),
+             last = batch.people.first.at(static_cast<size_t>(slot) + 1);
+  for (int64_t person = first; person < last; ++person) {
+    std::vector<Joint>& to = people.emplace_back();
+    for (size_t j = 0; j < joints; ++j) {
+      const auto& joint = batch.people.joints.at(static_cast<size_t>(person) * joints + j);
+      to.push_back({joint.x, joint.y, joint.labelled != 0});
+    }
+  }
+  return people;
+}
+
+/// Where the target maps of sample `slot` have their peaks, in input pixels; none where they are flat.
+std::vector<Joint> peaks_of(const Batch& batch, int slot) {
+  constexpr float kLeastPeak = 0.1F;
+  const int columns = batch.width / kStride, cells = batch.height / kStride * columns;
+  std::vector<Joint> joints;
+  for (int j = 0; j < batch.joints; ++j) {
+    const auto map =
+        batch.target_rest.begin() + (static_cast<std::ptrdiff_t>(slot) * (batch.joints + 1) + j) * cells;
+    const auto peak = std::max_element(map, map + cells);
+    const auto cell = static_cast<int>(peak - map);
+    const double middle = (kStride - 1) / 2.0;
+    joints.push_back(
+        {kStride * (cell % columns) + middle, kStride * (cell / columns) + middle, *peak > kLeastPeak});
+  }
+  return joints;
+}
+
+}  // namespace
+
+Image input_picture(const Batch& batch, int slot, const JointSchema& schema, int side) {
+  const size_t pixels = static_cast<size_t>(batch.width) * batch.height;
+  const Image input =
+      image_of_input(batch.image.data() + static_cast<size_t>(slot) * 3 * pixels, batch.width, batch.height);
+  Image picture = resize(input, side * batch.width / batch.height, side);
+  const double scale = static_cast<double>(side) / batch.height;
+  std::vector<std::vector<Joint>> people;
+  if (batch.drawn) {
+    people.push_back(peaks_of(batch, slot));
+  } else {
+    people = people_of(batch, slot);
+  }
+  for (size_t i = people.size(); i-- > 0;) {  // the centre person above all others
+    for (Joint& joint : people[i]) {
+      joint.x = (joint.x + 0.5) * scale - 0.5;
+      joint.y = (joint.y + 0.5) * scale - 0.5;
+    }
+    draw_skeleton(&picture, people[i], schema, i == 0 ? SkeletonStyle::Predicted : SkeletonStyle::Truth);
+  }
+  return picture;
 }
 
 void write_overlay_sheet(const std::filesystem::path& file, const Dataset& dataset,

@@ -5,12 +5,20 @@
 
 #include "cpm/dataset/dataset.h"
 #include "cpm/dataset/image.h"
+#include "cpm/dataset/loader.h"
 #include "cpm/evaluate.h"
 
 namespace cpm {
 
-/// The crop a network sees of record i, `side` pixels wide, with the prediction and the true skeleton drawn
-/// in.
+/// The crop a network sees of a record, `side` pixels wide and high, with the annotated joints in its pixels.
+struct PersonView {
+  Image picture;
+  std::vector<Joint> truth;
+  Crop crop;
+};
+PersonView person_view(const Dataset& dataset, int64_t i, int side);
+
+/// That crop with the prediction and the true skeleton drawn in.
 Image person_picture(const Dataset& dataset, int64_t i, int side, const Prediction& prediction);
 
 struct SheetOptions {
@@ -24,8 +32,13 @@ struct SheetOptions {
 /// colours mean.
 Image contact_sheet(const Dataset& dataset, const SheetOptions& options);
 
-/// Belief maps [joints + 1, rows, cols] over the picture, a tile each of `side` pixels, background last.
-Image belief_sheet(const Image& picture, const std::vector<float>& maps, int joints, int side);
+/// One joint's belief maps over a person's view, a tile each from left to right, the truth ringed (the
+/// background, which comes behind the joints, has none). Maps are square.
+Image belief_strip(const PersonView& view, int joint, const std::vector<std::vector<float>>& maps);
+
+/// Sample `slot` of a batch as the network gets it, `side` pixels high, with the joints it is asked for: the
+/// centre person's in colour, others' in white. Of a drawn batch they are the peaks of the target maps.
+Image input_picture(const Batch& batch, int slot, const JointSchema& schema, int side);
 
 /// Writes validation pictures of a data set to `folder`: overlay.png (a sheet of the first people).
 void write_overlay_sheet(const std::filesystem::path& file, const Dataset& dataset,

@@ -138,6 +138,17 @@ std::string compiler_name() {
 #endif
 }
 
+/// Rows of a version that knew fewer columns (new ones go to the end) get the others, without a value.
+void add_new_columns(const Cells& columns, std::vector<Cells>* lines) {
+  if (lines->empty() || lines->front().size() >= columns.size()) return;
+  const size_t known = lines->front().size();
+  if (!std::equal(lines->front().begin(), lines->front().end(), columns.begin())) return;
+  for (Cells& line : *lines) {
+    if (line.size() == known) line.resize(columns.size(), "nan");
+  }
+  lines->front() = columns;
+}
+
 }  // namespace
 
 RunDir RunDir::create(const fs::path& out, const std::string& name) {
@@ -213,7 +224,8 @@ void RunDir::start_metrics(int stages, int64_t keep_step) {
   std::string csv_text = csv_line(columns), jsonl_text;
   std::error_code error;
   if (fs::exists(csv, error)) {
-    const std::vector<Cells> lines = complete_lines(engine::read_text(csv, kMetricsLimit));
+    std::vector<Cells> lines = complete_lines(engine::read_text(csv, kMetricsLimit));
+    add_new_columns(columns, &lines);
     if (lines.empty() || lines[0] != columns) {
       throw Error(ExitCode::BadData,
                   {.where = csv.string(),

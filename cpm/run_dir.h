@@ -21,6 +21,7 @@ struct MetricsRow {
   std::vector<double> stage_losses;
   std::vector<double> dead_plateau;  // per stage: the loss of a stage that draws no joint
   double lr = 0, grad_norm = 0, seconds = 0;
+  double data_wait = 0;  // seconds waited for data since the row before
 };
 
 class RunDir {

@@ -3,13 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
+#include <cmath>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
+#include "cpm/joint_errors.h"
 #include "cpm/pictures.h"
-#include "cpm/report/draw.h"
+#include "cpm/plan_table.h"
 #include "cpm/report/report.h"
-#include "cpm/train_session.h"
+#include "cpm/report_environment.h"
+#include "cpm/validations.h"
 #include "engine/io/file.h"
 
 namespace cpm {
@@ -20,6 +23,7 @@ using nlohmann::ordered_json;
 namespace {
 
 constexpr uint64_t kMostJsonBytes = uint64_t{16} << 20;
+constexpr double kThreshold = 0.2;  // of PCK
 
 fs::path plan_file(const RunDir& dir) {
   return dir.path() / "plan.json";
@@ -35,53 +39,6 @@ ordered_json parse_json(const fs::path& file) {
                                                       .hint = "remove the file; it is made again"});
   }
   return doc;
-}
-
-/// (step, mean) of every val/step-*/metrics.json, in order.
-std::vector<std::pair<int64_t, double>> validation_curve(const RunDir& dir) {
-  std::vector<std::pair<int64_t, double>> curve;
-  std::error_code missing;
-  for (const auto& entry : fs::directory_iterator(dir.path() / "val", missing)) {
-    const std::string name = entry.path().filename().string();
-    int64_t step = 0;
-    if (name.compare(0, 5, "step-") != 0) continue;
-    std::from_chars(name.data() + 5, name.data() + name.size(), step);
-    const fs::path file = entry.path() / "metrics.json";
-    if (!fs::exists(file, missing)) continue;
-    const ordered_json doc = parse_json(file);
-    const auto mean = doc.find("mean");
-    if (mean == doc.end() || !mean->is_number()) {
-      throw kernels::Error(kernels::ExitCode::BadData,
-                           {.where = file.string(),
-                            .what = "the key mean is missing or wrong",
-                            .expected = "a number",
-                            .got = mean == doc.end() ? "none" : mean->type_name(),
-                            .hint = "remove the file; training on writes the next one"});
-    }
-    curve.emplace_back(step, mean->get<double>());
-  }
-  std::sort(curve.begin(), curve.end());
-  return curve;
-}
-
-ordered_json score_object(const Score& result, const JointSchema& schema) {
-  ordered_json per_joint = ordered_json::object();
-  for (size_t j = 0; j < result.per_joint.size(); ++j) {
-    per_joint[schema.names[j]] =
-        result.per_joint_count[j] > 0 ? ordered_json(result.per_joint[j]) : ordered_json();
-  }
-  const bool oks = result.metric == Metric::Oks;
-  ordered_json object = {
-      {"metric", name_of(result.metric)},
-      {"mean", result.mean},
-      {"per_joint", per_joint},
-      {"count", result.count},
-      {"threshold", oks ? ordered_json(oks_thresholds()) : ordered_json(result.threshold)}};
-  if (oks) {
-    object["ap"] = result.ap;
-    object["mean_oks"] = result.mean_oks;
-  }
-  return object;
 }
 
 }  // namespace
@@ -100,75 +57,107 @@ void write_plan(const RunDir& dir, const std::map<std::string, std::string>& pla
   engine::write_text(plan_file(dir), ordered_json(plan).dump(1) + "\n");
 }
 
-std::string score_json(const Score& result, const JointSchema& schema) {
-  return score_object(result, schema).dump();
-}
-
-fs::path validation_folder(const RunDir& dir, int64_t step) {
-  return dir.path() / "val" / fmt::format("step-{:08}", step);
-}
-
-void write_validation(const RunDir& dir, int64_t step, const Dataset& val,
-                      const std::vector<Prediction>& predictions, const Score& result) {
-  constexpr int kPeople = 16;
-  const fs::path folder = validation_folder(dir, step);
-  std::error_code ignored;  // writing into it says what is wrong
-  fs::create_directories(folder, ignored);
-  engine::write_text(folder / "metrics.json", score_object(result, val.schema()).dump(1) + "\n");
-  write_overlay_sheet(folder / kOverlayFile, val, predictions, kPeople);
-}
-
-ComparedRun read_validation(const fs::path& path) {
-  const RunDir dir = RunDir::open(path);
-  Config config;
-  config.load(path / "run.toml");
-  const fs::path whole = fs::absolute(path / "").parent_path().lexically_normal();
-  ComparedRun run{
-      .label = whole.filename().string(), .stages = config.model.stages, .validation = validation_curve(dir)};
-  if (run.validation.empty()) {
-    throw kernels::Error(kernels::ExitCode::BadData, {.where = path.string(),
-                                                      .what = "the run was never validated",
-                                                      .expected = "val/step-NNNNNNNN/metrics.json",
-                                                      .got = "none",
-                                                      .hint = "train with --val and train.val_every"});
-  }
-  return run;
-}
-
 namespace {
 
-void add_facts(const RunReport& run, ReportInput* page) {
+void add_words(const RunReport& run, ReportInput* page) {
   const TrainOutcome& o = *run.outcome;
-  page->facts.emplace_back("Steps", std::to_string(o.steps));
-  page->facts.emplace_back("Time", duration_text(o.seconds));
-  page->facts.emplace_back("Last loss", fmt::format("{:.4g}", o.loss));
-  if (o.validation) {
-    page->facts.emplace_back("Validation PCK@0.2", fmt::format("{:.1f} %", 100 * o.validation->mean));
-    page->facts.emplace_back("Mean pose PCK@0.2", fmt::format("{:.1f} %", 100 * *o.mean_pose));
-  }
-  page->facts.emplace_back("Parameters", std::to_string(run.model->parameters().count()));
+  const Model& model = *run.net->model;
+  page->title = run.dir->path().filename().string();
+  page->state = run.state;
+  page->summary = fmt::format("A Convolutional Pose Machine of {} stage{}, trained on {}.", model.stages(),
+                              model.stages() == 1 ? "" : "s", run.data->description);
+  if (run.data->val) page->summary += fmt::format(" Validated on {}.", run.data->val_description);
+  const double epochs = static_cast<double>(o.steps) * run.data->source->batch_size() /
+                        static_cast<double>(run.data->source->epoch_size());
+  page->facts = {{"Steps", std::to_string(o.steps)},
+                 {"Epochs", fmt::format("{:.{}f}", epochs, epochs < 10 ? 2 : 0)},
+                 {"Time", duration_text(o.seconds)},
+                 {"Parameters", std::to_string(model.parameters().count())}};
 }
 
-void add_pictures(const RunReport& run, ReportInput* page) {
-  constexpr int kPeople = 12, kSide = 256, kTile = 128;
-  const Dataset& val = *run.val;
-  const int64_t people = std::min<int64_t>(kPeople, val.size());
-  for (int64_t i = 0; i < people; ++i) {
-    page->overlays.push_back(
-        {val.record(i).name, person_picture(val, i, kSide, (*run.predictions)[static_cast<size_t>(i)])});
+void add_metrics(const RunReport& run, ReportInput* page) {
+  page->metrics = read_metrics(run.dir->path() / "metrics.csv");
+  for (int t = 1; t <= run.net->model->stages(); ++t) {
+    const auto& column = page->metrics[fmt::format("dead_stage{}", t)];
+    const double sum = std::accumulate(column.begin(), column.end(), 0.0);
+    if (!column.empty()) page->dead_plateau.push_back(sum / static_cast<double>(column.size()));
   }
-  if (people == 0) return;
-  const auto input = static_cast<int>(run.config->data.input);
-  const Crop crop = person_crop(val.record(0).person, input);
-  const Image image = val.image(0);
-  std::vector<std::vector<float>> stages;
-  predict_crop(*run.runner, *run.model, image, crop, val.schema(), &stages);
-  std::vector<float> planes(static_cast<size_t>(3) * input * input);
-  sample_crop(image, crop, planes.data());
-  const Image picture = image_of_input(planes.data(), input, input);
-  for (size_t t = 0; t < stages.size(); ++t) {
-    page->beliefs.push_back({fmt::format("Stage {}: one tile per joint, background last", t + 1),
-                             belief_sheet(picture, stages[t], run.model->joints(), kTile)});
+  page->gradients = read_median_map(run.dir->path() / "grads");
+  page->plan = plan_table(run.net->runner->plan().lines());
+}
+
+ReportPicture person_found(const RunReport& run, const PersonScore& score) {
+  constexpr int kSide = 256;
+  const Dataset& val = *run.data->val;
+  std::string caption =
+      fmt::format("{}: {} of {} joints", val.record(score.person).name, score.found, score.scored);
+  if (std::isfinite(score.mean_distance))
+    caption += fmt::format(", mean error {:.0f} % of the torso", 100 * score.mean_distance);
+  const Prediction& found = (*run.predictions)[static_cast<size_t>(score.person)];
+  return {caption, person_picture(val, score.person, kSide, found)};
+}
+
+void add_beliefs(const RunReport& run, const PersonScore& score, ReportInput* page) {
+  constexpr int kTile = 96;
+  const Dataset& val = *run.data->val;
+  const Model& model = *run.net->model;
+  const PersonView view = person_view(val, score.person, kTile);
+  const auto stages = person_beliefs(*run.predictor, model, val, score.person,
+                                     {.input = static_cast<int>(run.config->data.input)});
+  page->beliefs.person = person_found(run, score);
+  for (int j = 0; j <= model.joints(); ++j) {
+    std::vector<std::vector<float>> maps;
+    std::string peaks;
+    for (const std::vector<float>& all : stages) {
+      const auto cells = static_cast<ptrdiff_t>(all.size()) / (model.joints() + 1);
+      maps.emplace_back(all.begin() + j * cells, all.begin() + (j + 1) * cells);
+      const float peak = *std::max_element(maps.back().begin(), maps.back().end());
+      peaks += fmt::format("{}{:.2f}", peaks.empty() ? "" : " → ", peak);
+    }
+    std::string name = j < model.joints() ? val.schema().names[static_cast<size_t>(j)] : "background";
+    std::replace(name.begin(), name.end(), '_', ' ');
+    page->beliefs.joints.push_back({fmt::format("{}: {}", name, peaks), belief_strip(view, j, maps)});
+  }
+}
+
+/// The person whose belief maps are shown: the one that was asked for, or the typical one.
+PersonScore chosen_person(const RunReport& run, const std::vector<PersonScore>& ranked) {
+  const int64_t asked = run.config->report.image - 1;
+  const auto found = std::find_if(ranked.begin(), ranked.end(),
+                                  [&](const PersonScore& score) { return score.person == asked; });
+  if (found != ranked.end()) return *found;
+  if (asked < 0 && !ranked.empty()) return ranked[ranked.size() / 2];
+  return {.person = std::max<int64_t>(0, asked)};  // none of whose joints were scored
+}
+
+void add_validation(const RunReport& run, ReportInput* page) {
+  page->validations = read_validations(run.dir->path());
+  if (run.predictions == nullptr || run.predictions->empty()) return;
+  page->mean_pose = run.outcome->mean_pose;
+  const Dataset& val = *run.data->val;
+  const int joints = val.schema().count();
+  const std::vector<JointError> errors = joint_errors(val, *run.predictions);
+  page->outcomes = outcomes_by_joint(errors, joints, kThreshold);
+  page->pck_curve = pck_curve(errors, joints, 0.5, 51);
+  const std::vector<PersonScore> ranked = rank_people(errors, kThreshold);
+  const PeopleChoice people = choose_people(ranked, run.config->report.worst);
+  for (const PersonScore& score : people.worst) page->worst.push_back(person_found(run, score));
+  for (const PersonScore& score : people.typical) page->typical.push_back(person_found(run, score));
+  for (const PersonScore& score : people.best) page->best.push_back(person_found(run, score));
+  if (run.predictor != nullptr) add_beliefs(run, chosen_person(run, ranked), page);
+}
+
+void add_inputs(const RunReport& run, ReportInput* page) {
+  constexpr int kSamples = 12, kSide = 160;
+  const Batch batch = run.data->source->first_samples(kSamples);
+  for (int i = 0; i < batch.n; ++i) {
+    std::string caption = fmt::format("row {}", i + 1);
+    if (run.data->train) {
+      const auto place = static_cast<size_t>(i);
+      caption =
+          run.data->train->record(batch.records[place]).name + (batch.crops[place].flip ? ", mirrored" : "");
+    }
+    page->inputs.push_back({caption, input_picture(batch, i, run.data->source->schema(), kSide)});
   }
 }
 
@@ -176,34 +165,12 @@ void add_pictures(const RunReport& run, ReportInput* page) {
 
 void write_report(const RunReport& run) {
   ReportInput page;
-  page.title = run.dir->path().filename().string();
-  page.summary =
-      fmt::format("A Convolutional Pose Machine of {} stages trained on {}.", run.model->stages(), run.data);
-  if (run.val != nullptr) page.summary += fmt::format(" Validated on {}.", run.val_data);
-  add_facts(run, &page);
-  page.metrics = read_metrics(run.dir->path() / "metrics.csv");
-  for (int t = 1; t <= run.model->stages(); ++t) {
-    const auto& column = page.metrics[fmt::format("dead_stage{}", t)];
-    double sum = 0;
-    for (const double value : column) sum += value;
-    if (!column.empty()) page.dead_plateau.push_back(sum / static_cast<double>(column.size()));
-  }
-  page.validation = validation_curve(*run.dir);
-  if (run.outcome->validation) {
-    const Score& last = *run.outcome->validation;
-    for (size_t j = 0; j < last.per_joint.size(); ++j) {
-      if (last.per_joint_count[j] > 0) {
-        page.validation_by_joint.emplace_back(run.val->schema().names[j], last.per_joint[j]);
-      }
-    }
-    add_pictures(run, &page);
-  }
+  add_words(run, &page);
+  add_metrics(run, &page);
+  add_validation(run, &page);
+  add_inputs(run, &page);
   page.settings_toml = run.config->to_toml();
-  const ordered_json environment = parse_json(run.dir->path() / "env.json");
-  for (const auto& [key, value] : environment.items()) {
-    page.environment.emplace_back(key, value.is_string() ? value.get<std::string>() : value.dump());
-  }
-  page.plan = run.plan;
+  page.environment = environment_rows(parse_json(run.dir->path() / "env.json"));
   engine::write_text(run.dir->path() / "report.html", report_html(page));
 }
 

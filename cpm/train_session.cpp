@@ -7,6 +7,7 @@
 #include <cmath>
 #include <map>
 
+#include "cpm/plan_table.h"
 #include "engine/io/conv_cache.h"
 
 namespace cpm {
@@ -223,6 +224,7 @@ Config merge_resumed(const Config& kept, const Config& asked) {
   merged.train.events_every = asked.train.events_every;
   merged.data.loader_threads = asked.data.loader_threads;
   merged.train.name = asked.train.name;
+  merged.report = asked.report;
   if (kept.supervision.schedule == "stagewise" &&
       std::pair(kept.train.steps, kept.train.epochs) != std::pair(asked.train.steps, asked.train.epochs)) {
     throw Error(
@@ -252,31 +254,6 @@ Config merge_resumed(const Config& kept, const Config& asked) {
 }
 
 namespace {
-
-/// The plan, a line per layer: shape, GFLOP of one direction, the rows of fprop, dgrad, wgrad.
-std::string plan_text(const std::vector<engine::PlannedConv>& lines) {
-  struct Entry {
-    std::string shape;
-    double gflop = 0;
-    std::array<std::string, 3> rows = {"-", "-", "-"};
-  };
-  std::vector<std::string> order;
-  std::map<std::string, Entry> layers;
-  for (const engine::PlannedConv& line : lines) {
-    if (layers.count(line.layer) == 0) order.push_back(line.layer);
-    Entry& entry = layers[line.layer];
-    entry.shape = to_string(line.problem);
-    entry.gflop = 2e-9 * line.problem.macs();
-    entry.rows[static_cast<size_t>(line.direction)] = line.row;
-  }
-  std::string text;
-  for (const std::string& layer : order) {
-    const Entry& e = layers.at(layer);
-    text += fmt::format("  {:<15} {:<42} {:9.3f} GFLOP  {} {} {}\n", layer, e.shape, e.gflop, e.rows[0],
-                        e.rows[1], e.rows[2]);
-  }
-  return text;
-}
 
 /// What a step takes besides its input, in bytes.
 struct StepMemory {
@@ -362,8 +339,11 @@ void print_header(const Config& config, const TrainData& data, TrainNet* net, co
                             bytes_text(memory.activations)));
   console->line(fmt::format("convolution rows, {} (layer, shape, GFLOP a direction, fprop dgrad wgrad)",
                             net->rows_origin));
-  std::string plan = plan_text(net->runner->plan().lines());
-  plan.pop_back();
+  std::string plan;
+  for (const PlanLayer& layer : plan_table(net->runner->plan().lines())) {
+    plan += fmt::format("{}  {:<15} {:<42} {:9.3f} GFLOP  {} {} {}", plan.empty() ? "" : "\n", layer.layer,
+                        layer.shape, layer.gflop, layer.rows[0], layer.rows[1], layer.rows[2]);
+  }
   console->line(plan);
 }
 

@@ -62,7 +62,7 @@ TrainNet open_train_net(const Config& config, const TrainData& data, const std::
                         Device device, Console* console);
 
 /// The run's own configuration with what may change on resume (steps, epochs, threads, checkpoint and
-/// validation intervals) taken from `asked`; Usage where another key was asked to differ.
+/// validation intervals, the report) taken from `asked`; Usage where another key was asked to differ.
 Config merge_resumed(const Config& kept, const Config& asked);
 
 /// Usage where a step on a batch like `first` needs more memory than there is, in any period of the run; the

@@ -11,11 +11,13 @@
 
 #include "cpm/checkpoint.h"
 #include "cpm/learning_rate.h"
-#include "cpm/run_report.h"
 #include "cpm/signals.h"
 #include "cpm/train_events.h"
 #include "cpm/train_grads.h"
+#include "cpm/train_report.h"
 #include "cpm/train_session.h"
+#include "cpm/train_validation.h"
+#include "cpm/validations.h"
 #include "engine/io/file.h"
 
 namespace cpm {
@@ -29,20 +31,6 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-/// What stage 1 and every other stage lose that draw the background but no joint: means over a batch's
-/// images.
-std::vector<double> batch_plateau(const Batch& batch) {
-  const int64_t cells = static_cast<int64_t>(batch.height / kStride) * (batch.width / kStride);
-  const int64_t maps = (batch.joints + 1) * cells;
-  const auto mean = [&](const std::vector<float>& targets) {
-    double sum = 0;
-    for (int i = 0; i < batch.n; ++i)
-      sum += dead_plateau(targets.data() + i * maps, batch.joints, cells, false);
-    return sum / batch.n;
-  };
-  return {mean(batch.target_stage1), mean(batch.target_rest)};
 }
 
 class Trainer {
@@ -63,7 +51,6 @@ class Trainer {
   void record(const StepResult& result, const std::vector<double>& plateau, int64_t step);
   void show(const MetricsRow& row);
   void checkpoint(bool final);
-  void prepare_predictor();
   void validate(int64_t step);
   void finish();
   [[noreturn]] void diverged(const StepResult& result, int64_t step);
@@ -79,7 +66,8 @@ class Trainer {
   std::optional<RunDir> dir_;
   std::unique_ptr<TrainEvents> events_;
   std::unique_ptr<TrainGrads> grads_;  // where they are asked for
-  std::unique_ptr<StepRunner> predictor_;
+  std::unique_ptr<TrainValidation> validation_;
+  std::unique_ptr<TrainReport> report_;
   const Period* period_ = nullptr;  // that the optimiser is set for
   TrainOutcome outcome_;
   int64_t first_step_ = 0, total_ = 0;
@@ -87,8 +75,8 @@ class Trainer {
   bool nothing_to_do_ = false;
   double seconds_before_ = 0;
   double waited_before_ = 0;  // for data, when start_ was taken
+  double waited_ = 0;         // when the last row was recorded
   Clock::time_point start_, last_shown_;
-  std::vector<Prediction> predictions_;
 };
 
 void Trainer::open() {
@@ -114,6 +102,14 @@ void Trainer::open() {
                                                 static_cast<double>(batch)));
   if (!shares.empty()) total_ = std::accumulate(shares.begin(), shares.end(), int64_t{0});
   net_.periods = make_periods(config_, total_);
+  if (const int64_t people = data_.val ? data_.val->size() : 0; config_.report.image > people) {
+    throw Error(ExitCode::Usage, {.where = "report.image",
+                                  .what = "there is no such person in the validation data",
+                                  .expected = fmt::format("0-{}", people),
+                                  .got = fmt::format("{}", config_.report.image),
+                                  .hint = "0 is the typical one"});
+  }
+  validation_ = std::make_unique<TrainValidation>(config_, data_, &net_, &console_);
   if (config_.grads.every > 0) grads_ = std::make_unique<TrainGrads>(config_, data_, &net_, &console_);
   if (!dir_) {
     // A broken image or too little memory shows here, while there is no run directory to clear away.
@@ -163,12 +159,12 @@ void Trainer::prepare() {
                                                      seconds_before_, request_.resume.has_value()},
                                           config_.train.events_every,
                                           [&](const std::string& text) { console_.warn(text); });
+  cut_validations(dir_->path(), first_step_);
+  report_ = std::make_unique<TrainReport>(*dir_, config_, data_, net_, *validation_, &console_, total_);
   engine::write_text(dir_->path() / "run.toml", config_.to_toml());
-  dir_->write_env(request_.argv, {{"data", data_.description}, {"val", data_.val_description}});
-  if (data_.train && data_.val) {
-    outcome_.mean_pose =
-        mean_pose_pck(*data_.train, *data_.val, static_cast<int>(config_.data.input), 0.2).mean;
-  }
+  dir_->write_env(
+      request_.argv,
+      {{"data", data_.description}, {"val", data_.val_description}, {"device", net_.device.description()}});
 }
 
 /// Uploads the batch of `step`. Before the first step of this process it also prints the header.
@@ -179,12 +175,12 @@ void Trainer::fetch(int64_t step) {
   if (step == first_step_ + 1) {  // before the upload: the header's check counts what that takes
     print_header(config_, data_, &net_, tensors, &console_);
     if (grads_) grads_->open(dir_->path() / "grads", first_step_, events_.get());
-    prepare_predictor();
+    validation_->prepare();
     std::map<std::string, std::string> chosen = net_.runner->plan().chosen();
-    if (predictor_) chosen.merge(predictor_->plan().chosen());
+    validation_->add_rows(&chosen);
     write_plan(*dir_, chosen);
     last_shown_ = start_ = Clock::now();
-    waited_before_ = data_.source->seconds_waited();
+    waited_ = waited_before_ = data_.source->seconds_waited();
   }
   net_.runner->upload(tensors);
 }
@@ -247,6 +243,8 @@ void Trainer::record(const StepResult& result, const std::vector<double>& platea
   row.lr = rate(step);
   row.grad_norm = result.grad_norm;
   row.seconds = seconds_before_ + seconds_since(start_);
+  const double waited = data_.source->seconds_waited();
+  row.data_wait = waited - std::exchange(waited_, waited);
   dir_->append(row);
   events_->metrics(row);
   outcome_.steps = step;
@@ -295,32 +293,12 @@ void Trainer::checkpoint(bool final) {
   }
 }
 
-/// Takes validation's memory before step 0, not hours later.
-void Trainer::prepare_predictor() {
-  if (!data_.val || predictor_) return;
-  predictor_ = std::make_unique<StepRunner>(*net_.model, net_.device.exec);
-  predictor_->follow(net_.rows, [&](const std::string& text) { console_.warn(text); });
-  predictor_->prepare(validation_shapes(config_), {}, false);
-}
-
 void Trainer::validate(int64_t step) {
   if (!data_.val) return;
-  prepare_predictor();
-  const int stage = period_of(net_.periods, step).supervision.last();  // later ones have not learned yet
-  predictions_ = predict(*predictor_, *net_.model, *data_.val,
-                         {.input = static_cast<int>(config_.data.input), .stage = stage});
-  outcome_.validation = pck(*data_.val, predictions_, 0.2);
+  validation_->run(*dir_, step, step == total_);
+  outcome_.validation = validation_->result();
+  outcome_.mean_pose = validation_->mean_pose();
   outcome_.schema = data_.val->schema();
-  console_.line(fmt::format("step {}  validation PCK@0.2 {:.3f} over {} joints{} (mean pose {:.3f})", step,
-                            outcome_.validation->mean, outcome_.validation->count,
-                            stage < config_.model.stages ? fmt::format(" by stage {}", stage) : "",
-                            *outcome_.mean_pose));
-  try {
-    write_validation(*dir_, step, *data_.val, predictions_, *outcome_.validation);
-  } catch (const Error& error) {
-    if (step == total_) throw;
-    console_.warn(fmt::format("no pictures of step {}: {}", step, error.what()));
-  }
   events_->validation(step, data_.val->schema(), *outcome_.validation,
                       validation_folder(*dir_, step) / kOverlayFile);
 }
@@ -341,7 +319,10 @@ void Trainer::loop() {
     }
     const int64_t every = config_.train.checkpoint_every, val_every = config_.train.val_every;
     if (take_save_request() || (every > 0 && step % every == 0 && step < total_)) checkpoint(false);
-    if (val_every > 0 && step % val_every == 0 && step < total_) validate(step);
+    if (val_every > 0 && step % val_every == 0 && step < total_) {
+      validate(step);
+      report_->while_training(outcome_);
+    }
     if (stop_requested() && step < total_) {
       outcome_.interrupted = true;
       return;
@@ -353,6 +334,7 @@ void Trainer::loop() {
 void Trainer::finish() {
   checkpoint(true);
   if (outcome_.interrupted) {
+    report_->broken_off(outcome_, "Interrupted", ".");
     dir_->write_status("interrupted", outcome_.steps, total_);
     console_.line(fmt::format("interrupted after step {}; continue with: cpm-train --resume {}",
                               outcome_.steps, dir_->path().string()));
@@ -360,17 +342,7 @@ void Trainer::finish() {
   }
   net_.model->save(dir_->path() / "weights.safetensors");
   validate(total_);
-  RunReport report{.dir = &*dir_,
-                   .config = &config_,
-                   .outcome = &outcome_,
-                   .model = net_.model.get(),
-                   .runner = predictor_.get(),
-                   .val = data_.val.get(),
-                   .predictions = &predictions_,
-                   .data = data_.description,
-                   .val_data = data_.val_description,
-                   .plan = engine::to_text(net_.runner->plan().lines())};
-  write_report(report);
+  report_->at_the_end(outcome_);
   dir_->write_status("finished", total_, total_);
   console_.line(fmt::format("done      {} steps in {}: {}", total_, duration_text(outcome_.seconds),
                             (dir_->path() / "report.html").string()));
@@ -383,7 +355,8 @@ TrainOutcome Trainer::run() {
   try {
     loop();
     finish();
-  } catch (...) {
+  } catch (const std::exception& error) {
+    report_->broken_off(outcome_, "Training failed", fmt::format(": {}", error.what()));
     dir_->write_status("failed", outcome_.steps, total_);
     throw;
   }

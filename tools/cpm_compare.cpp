@@ -4,7 +4,7 @@
 #include <filesystem>
 
 #include "cpm/report/compare.h"
-#include "cpm/run_report.h"
+#include "cpm/validations.h"
 #include "engine/io/file.h"
 #include "tools/cli.h"
 #include "tools/json_text.h"
@@ -20,7 +20,7 @@ struct Flags {
 
 std::vector<cpm::ComparedRun> read_runs(const std::vector<std::string>& paths) {
   std::vector<cpm::ComparedRun> runs;
-  for (const std::string& path : paths) runs.push_back(cpm::read_validation(path));
+  for (const std::string& path : paths) runs.push_back(cpm::compared_run(path));
   return runs;
 }
 

@@ -6,7 +6,7 @@
 
 #include "cpm/dataset/spec.h"
 #include "cpm/run_dir.h"
-#include "cpm/run_report.h"
+#include "cpm/validations.h"
 #include "cpm/trainer.h"
 #include "tools/cli.h"
 #include "tools/json_text.h"

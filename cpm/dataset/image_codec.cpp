@@ -144,15 +144,33 @@ Image decode_image(std::span<const uint8_t> bytes, const std::string& name) {
   return image;
 }
 
-std::vector<uint8_t> encode_png(const Image& image) {
+namespace {
+
+void check_sizes(const Image& image) {
   CPM_CHECK(image.width >= 1 && image.height >= 1 && int64_t{image.width} * image.height <= kMaxPixels &&
                 image.rgb.size() == static_cast<size_t>(image.width) * static_cast<size_t>(image.height) * 3,
             "an image of {} x {} pixels and {} bytes", image.width, image.height, image.rgb.size());
+}
+
+}  // namespace
+
+std::vector<uint8_t> encode_png(const Image& image) {
+  check_sizes(image);
   std::vector<uint8_t> png;
   const int written =
       stbi_write_png_to_func(append, &png, image.width, image.height, 3, image.rgb.data(), image.width * 3);
   CPM_CHECK(written != 0, "the PNG encoder failed");
   return png;
+}
+
+std::vector<uint8_t> encode_jpeg(const Image& image) {
+  constexpr int kQuality = 92;  // to 90 this encoder halves the resolution of colours, and thin lines fade
+  check_sizes(image);
+  std::vector<uint8_t> jpeg;
+  const int written =
+      stbi_write_jpg_to_func(append, &jpeg, image.width, image.height, 3, image.rgb.data(), kQuality);
+  CPM_CHECK(written != 0, "the JPEG encoder failed");
+  return jpeg;
 }
 
 }  // namespace cpm

@@ -23,7 +23,7 @@ namespace {
 /// Samples of a run by number. Keeps the last epoch's permutation: each thread has its own.
 class SampleOrder {
  public:
-  SampleOrder(const Dataset& dataset, const LoaderOptions& options) : dataset_(dataset), options_(options) {}
+  SampleOrder(const Dataset& dataset, LoaderOptions options) : dataset_(dataset), options_(options) {}
 
   /// The batch of `step`; samples that are drawn by `pool`, where there is one.
   Batch make(int64_t step, kernels::ThreadPool* pool = nullptr) {
@@ -79,6 +79,12 @@ class DatasetSource : public BatchSource {
   int64_t epoch_size() const override { return dataset_.size(); }
   int batch_size() const override { return options_.batch; }
   const JointSchema& schema() const override { return dataset_.schema(); }
+  Batch first_samples(int count) const override {
+    LoaderOptions options = options_;
+    options.batch = count;
+    options.draw = false;
+    return SampleOrder(dataset_, options).make(0);
+  }
 
  protected:
   const Dataset& dataset_;

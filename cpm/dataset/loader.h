@@ -57,6 +57,10 @@ void fill_sample(const Dataset& dataset, int64_t record, const Crop& crop, bool 
 /// What kernels::targets_kernels is to draw of a batch that is not drawn, from its `people`.
 kernels::TargetsProblem targets_problem(const Batch& batch);
 
+/// What stage 1 and every other stage would lose on a drawn batch that drew the background and no joint:
+/// means over its images.
+std::vector<double> batch_plateau(const Batch& batch);
+
 /// Where batches come from.
 class BatchSource {
  public:
@@ -70,6 +74,9 @@ class BatchSource {
   virtual const JointSchema& schema() const = 0;
   /// Seconds that next() has waited for data so far.
   virtual double seconds_waited() const = 0;
+  /// The run's first `count` samples (of raw: as many as there are rows), made now, whatever next() is at. Of
+  /// a data set they are not drawn.
+  virtual Batch first_samples(int count) const = 0;
 };
 
 /// Shuffled batches of a data set (kept alive by the caller).

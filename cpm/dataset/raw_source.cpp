@@ -57,9 +57,20 @@ class RawSource : public BatchSource {
 
   Batch next(int64_t step) override {
     CPM_CHECK(step >= 0, "step {}", step);
-    const int64_t begin = step % (rows_ / batch_) * batch_, end = begin + batch_;
+    const int64_t begin = step % (rows_ / batch_) * batch_;
+    return rows(begin, begin + batch_);
+  }
+
+  int64_t epoch_size() const override { return rows_; }
+  int batch_size() const override { return batch_; }
+  const JointSchema& schema() const override { return schema_; }
+  double seconds_waited() const override { return 0; }
+  Batch first_samples(int count) const override { return rows(0, std::min<int64_t>(count, rows_)); }
+
+ private:
+  Batch rows(int64_t begin, int64_t end) const {
     Batch batch;
-    batch.n = batch_;
+    batch.n = static_cast<int>(end - begin);
     batch.joints = joints_;
     batch.height = height_;
     batch.width = width_;
@@ -67,16 +78,10 @@ class RawSource : public BatchSource {
     batch.center = rows_of(center_, pixels(), begin, end);
     batch.target_stage1 = rows_of(target_stage1_, map_values(), begin, end);
     batch.target_rest = rows_of(target_rest_, map_values(), begin, end);
-    batch.mask.assign(static_cast<size_t>(batch_) * (static_cast<size_t>(joints_) + 1), 1.0f);
+    batch.mask.assign(static_cast<size_t>(batch.n) * (static_cast<size_t>(joints_) + 1), 1.0f);
     return batch;
   }
 
-  int64_t epoch_size() const override { return rows_; }
-  int batch_size() const override { return batch_; }
-  const JointSchema& schema() const override { return schema_; }
-  double seconds_waited() const override { return 0; }
-
- private:
   size_t pixels() const { return static_cast<size_t>(height_) * static_cast<size_t>(width_); }
   size_t map_values() const { return (static_cast<size_t>(joints_) + 1) * pixels() / (kStride * kStride); }
 

@@ -100,4 +100,16 @@ void fill_sample(const Dataset& dataset, int64_t record, const Crop& crop, bool 
   batch->crops[place] = crop;
 }
 
+std::vector<double> batch_plateau(const Batch& batch) {
+  const int64_t cells = static_cast<int64_t>(batch.height / kStride) * (batch.width / kStride);
+  const int64_t maps = (batch.joints + 1) * cells;
+  const auto mean = [&](const std::vector<float>& targets) {
+    double sum = 0;
+    for (int i = 0; i < batch.n; ++i)
+      sum += dead_plateau(targets.data() + i * maps, batch.joints, cells, false);
+    return sum / batch.n;
+  };
+  return {mean(batch.target_stage1), mean(batch.target_rest)};
+}
+
 }  // namespace cpm

@@ -36,11 +36,15 @@ double draw_legend(const HistView& view, Canvas* canvas, double width) {
   return y + 11;
 }
 
-double names_width(const HistView& view) {
+std::vector<std::string> layer_names(const HistView& view) {
+  std::vector<std::string> names;
+  for (const HistTensor& tensor : view.runs[0].tensors) names.push_back(tensor.tensor.layer);
+  return names;
+}
+
+double names_width(const std::vector<std::string>& names) {
   double width = 0;
-  for (const HistTensor& tensor : view.runs[0].tensors) {
-    width = std::max(width, text_width(tensor.tensor.layer, kSmall));
-  }
+  for (const std::string& name : names) width = std::max(width, text_width(name, kSmall));
   return width + 8;
 }
 
@@ -64,9 +68,9 @@ std::vector<int> draw_powers(Canvas* canvas, const LogRange& range, double left,
   return ticks;
 }
 
-void draw_names(const HistView& view, Canvas* canvas, double x, double y, double pitch) {
-  for (const HistTensor& tensor : view.runs[0].tensors) {
-    canvas->text(x, y, tensor.tensor.layer, {.tone = Tone::Soft, .anchor = Anchor::End, .size = kSmall});
+void draw_names(const std::vector<std::string>& names, Canvas* canvas, double x, double y, double pitch) {
+  for (const std::string& name : names) {
+    canvas->text(x, y, name, {.tone = Tone::Soft, .anchor = Anchor::End, .size = kSmall});
     y += pitch;
   }
 }

@@ -29,15 +29,17 @@ Tone run_tone(size_t run);
 /// A line of keys from (x, y), a swatch and a label a run; nothing for a single run. Returns the height taken
 /// for a width, whether drawn (`canvas` not null) or not.
 double draw_legend(const HistView& view, Canvas* canvas, double width);
-/// Width of the widest layer name in small text, with a gap.
-double names_width(const HistView& view);
+/// Names of the view's layers.
+std::vector<std::string> layer_names(const HistView& view);
+/// Width of the widest name in small text, with a gap.
+double names_width(const std::vector<std::string>& names);
 /// Names powers of ten along an axis from `left` to `right`, baseline `y`, as many as there is room for;
 /// returns them. Names at the ends stay within the axis.
 std::vector<int> draw_powers(Canvas* canvas, const LogRange& range, double left, double right, double y);
 /// The end of the signed axis: "0.005", "5·10⁻⁴".
 std::string range_text(const HistView& view);
-/// The layers' names down from y, at the right edge x, a row of `pitch` each.
-void draw_names(const HistView& view, Canvas* canvas, double x, double y, double pitch);
+/// Names down from y, at the right edge x, a row of `pitch` each.
+void draw_names(const std::vector<std::string>& names, Canvas* canvas, double x, double y, double pitch);
 
 inline constexpr double kSmall = 11;  // text of labels
 

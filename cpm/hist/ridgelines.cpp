@@ -142,10 +142,10 @@ double ridgelines_height(const HistView& view, double width) {
 
 void draw_ridgelines(const HistView& view, Canvas* canvas) {
   const double top = draw_legend(view, canvas, canvas->width()), pitch = row_pitch(view);
-  const double names = names_width(view), bar = zeros_shown(view) ? kBar + kBarGap : 0;
+  const double names = names_width(layer_names(view)), bar = zeros_shown(view) ? kBar + kBarGap : 0;
   const std::vector<size_t> slices = shown_slices(view, canvas->width());
   const double step = (canvas->width() - names - 8 + kPanelGap) / static_cast<double>(slices.size());
-  draw_names(view, canvas, names - 8, top + kTitle + kHeadroom * kRise * pitch, pitch);
+  draw_names(layer_names(view), canvas, names - 8, top + kTitle + kHeadroom * kRise * pitch, pitch);
   const double peak = highest_density(view);
   for (size_t i = 0; i < slices.size(); ++i) {
     const double left = names + static_cast<double>(i) * step;

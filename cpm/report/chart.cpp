@@ -71,6 +71,7 @@ ChartAxis value_axis(const Chart& chart, int count) {
   Range range;
   for (const ChartSeries& series : chart.series) range.add(series.curve.y);
   for (const ChartLevel& level : chart.levels) range.add({level.y});
+  if (chart.whole) range.add({0, 1});
   if (chart.scale == ChartScale::Log) return log_axis(range.low, range.high, count);
   ChartAxis axis = linear_axis(range.low, range.high, count);
   // Nothing is righter than 100 %.

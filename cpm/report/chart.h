@@ -30,6 +30,7 @@ struct Chart {
   bool end_values = true;  // line ends also say their value
   bool smoothing = true;   // for measurements that scatter
   bool markers = false;    // a dot on each point
+  bool whole = false;      // of Percent: the axis goes from 0 to 100 %
   std::vector<ChartSeries> series;
   std::vector<ChartLevel> levels;  // dashed across the chart
 };

@@ -30,8 +30,9 @@ std::string page(const std::string& title, const std::string& html) {
 }
 
 std::string page_header(const std::string& title, const std::string& summary,
-                        const std::vector<std::pair<std::string, std::string>>& facts) {
-  std::string html = fmt::format("<header>\n<h1>{}</h1>\n", escape_html(title));
+                        const std::vector<std::pair<std::string, std::string>>& facts,
+                        const std::string& lead_html) {
+  std::string html = fmt::format("<header>\n<h1>{}</h1>\n{}", escape_html(title), lead_html);
   if (!summary.empty()) html += fmt::format("<p class=\"summary\">{}</p>\n", escape_html(summary));
   if (!facts.empty()) {
     html +=
@@ -51,10 +52,11 @@ std::string card(const std::string& heading_html, const std::string& html) {
   return fmt::format("<div class=\"card\">{}{}</div>\n", title, html);
 }
 
-std::string section(const std::string& heading_html, const std::string& note_html, const std::string& html) {
+std::string section(const std::string& heading_html, const std::string& note_html, const std::string& html,
+                    const std::string& id) {
   if (html.empty()) return "";
-  return fmt::format("<section>\n<h2>{}</h2>\n<p class=\"note\">{}</p>\n{}</section>\n", heading_html,
-                     note_html, html);
+  return fmt::format("<section{}>\n<h2>{}</h2>\n<p class=\"note\">{}</p>\n{}</section>\n",
+                     id.empty() ? "" : fmt::format(" id=\"{}\"", id), heading_html, note_html, html);
 }
 
 std::string folded(const std::string& heading_html, const std::string& html) {

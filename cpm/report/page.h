@@ -13,13 +13,17 @@ namespace cpm {
 /// source, so the file never calls home.
 std::string page(const std::string& title, const std::string& html);
 
-/// Title, a sentence, and a tile a fact (what, value).
+/// Title, a sentence, and a tile a fact (what, value). `lead_html` stands between title and sentence; it may
+/// be empty.
 std::string page_header(const std::string& title, const std::string& summary,
-                        const std::vector<std::pair<std::string, std::string>>& facts);
+                        const std::vector<std::pair<std::string, std::string>>& facts,
+                        const std::string& lead_html = "");
 
-/// These three are empty where their content is. `heading_html` of a card may be empty.
+/// These three are empty where their content is. `heading_html` of a card may be empty; so may a section's
+/// `id`, by which links find it.
 std::string card(const std::string& heading_html, const std::string& html);
-std::string section(const std::string& heading_html, const std::string& note_html, const std::string& html);
+std::string section(const std::string& heading_html, const std::string& note_html, const std::string& html,
+                    const std::string& id = "");
 std::string folded(const std::string& heading_html, const std::string& html);
 
 struct PictureSize {

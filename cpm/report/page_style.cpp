@@ -15,8 +15,16 @@ h1{font-size:clamp(26px,5vw,38px);line-height:1.15;letter-spacing:-.02em;margin:
 overflow-wrap:anywhere}
 h2{font-size:21px;letter-spacing:-.01em;line-height:1.3;margin:52px 0 4px}
 h3{font-size:15px;font-weight:600;margin:0 0 8px}
+h4{font-size:13.5px;font-weight:500;color:var(--soft);margin:0}
+h3.row{margin:26px 0 10px}
 p{margin:0;max-width:72ch}
+code{font:.92em ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace}
 .summary{font-size:18px;color:var(--soft)}
+.verdict{font-size:20px;line-height:1.45;margin-bottom:10px}
+.verdict+.summary{font-size:16px}
+.state{font-weight:600;color:var(--s2);margin-bottom:10px}
+nav{display:flex;flex-wrap:wrap;gap:6px 20px;margin-top:22px;font-size:14.5px}
+a{color:var(--accent);text-decoration:none}a:hover{text-decoration:underline}
 .note{color:var(--soft);font-size:14.5px;margin-bottom:14px}
 .facts{display:grid;grid-template-columns:repeat(var(--n),minmax(0,1fr));gap:12px;margin:28px 0 0}
 .facts div{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:14px 16px}
@@ -30,6 +38,8 @@ min-width:0}
 margin-top:16px}
 .pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,300px),1fr));gap:16px;
 align-items:start}
+.stack{display:grid;gap:16px;min-width:0}.below{margin-top:16px}
+.panels{display:grid;grid-template-columns:repeat(auto-fill,minmax(max(136px,21%),1fr));gap:14px 18px}
 @media (max-width:760px){.facts{grid-template-columns:repeat(auto-fill,minmax(150px,1fr))}}
 @media (max-width:520px){main{padding:28px 16px 56px}
 .card{padding:14px 12px 10px}}
@@ -57,8 +67,10 @@ font-variant-numeric:tabular-nums}
 .bars{display:grid;grid-template-columns:minmax(0,max-content) minmax(80px,1fr) max-content;gap:7px 12px;
 align-items:center;font-size:14px;margin:0}
 .bars span{overflow-wrap:anywhere}
-.bars i{display:block;height:14px;border-radius:4px;background:var(--grid);overflow:hidden}
-.bars b{display:block;height:100%;border-radius:4px;background:var(--c)}
+.bars i{display:flex;height:14px;border-radius:4px;background:var(--grid);overflow:hidden}
+.bars b{display:block;height:100%;background:var(--c)}
+.bars .near,.keys .near{opacity:.38}
+.bars .twin,.keys .twin{background:repeating-linear-gradient(115deg,var(--ink) 0 1.5px,transparent 1.5px 5px)}
 .bars em{font-style:normal;text-align:right;font-variant-numeric:tabular-nums;color:var(--soft)}
 .right{--c:var(--warm)}.left{--c:var(--cool)}.middle{--c:var(--middle)}
 .keys{display:flex;flex-wrap:wrap;gap:4px 18px;font-size:13.5px;color:var(--soft);margin:0 0 14px;
@@ -66,13 +78,19 @@ align-items:center}
 .keys i{display:inline-block;width:18px;height:6px;border-radius:3px;background:var(--c);margin-right:7px;
 vertical-align:2px}
 .keys .truth{background:#fff;outline:1.5px solid #444c57;height:3px}
+.keys .twin{height:10px;border-radius:2px}
+.keys .ring{width:9px;height:9px;border-radius:50%;background:none;border:1.5px solid #fff;
+outline:1px solid #444c57;vertical-align:-1px}
 .keys .ramp{display:inline-block;width:150px;height:12px;border-radius:3px;vertical-align:-1px;margin:0 8px}
 )css";
 
 constexpr const char* kRest = R"css(
 .gallery{--h:230px;display:flex;flex-wrap:wrap;gap:16px 14px;align-items:flex-start}
-.gallery.large{--h:280px}
-@media (max-width:520px){.gallery{--h:160px}}
+.gallery.small{--h:160px}.gallery.one{--h:320px;margin-bottom:16px}
+.gallery.one figure{flex-grow:0}
+@media (max-width:520px){.gallery{--h:150px}.gallery.small{--h:110px}.gallery.one{--h:260px}}
+.strips{display:grid;gap:14px;
+grid-template-columns:repeat(auto-fill,minmax(min(100%,calc(var(--t)*80px)),1fr))}
 .gallery::after{content:"";flex:1000 0 0}
 figure{flex:var(--r) 1 calc(var(--r)*var(--h));margin:0;min-width:0;max-width:100%}
 figure img{display:block;width:100%;height:auto;border-radius:8px;background:var(--grid)}
@@ -87,6 +105,8 @@ th,td{text-align:left;vertical-align:top;padding:6px 18px 6px 0;border-top:1px s
 overflow-wrap:anywhere}
 tr:first-child>*{border-top:0}
 th{color:var(--soft);font-weight:500;width:30%;min-width:110px}
+.plan{font-size:13px}.plan th{width:auto;min-width:0}.plan td,.plan th{white-space:nowrap}
+.plan .number{text-align:right;font-variant-numeric:tabular-nums}
 )css";
 
 constexpr const char* kPrint = R"css(
@@ -95,7 +115,7 @@ body{font-size:11pt}main{max-width:none;padding:0}
 .card,.facts div,figure,tr{break-inside:avoid}h2,h3,.note,.keys{break-after:avoid}
 pre{white-space:pre-wrap;overflow-wrap:anywhere}
 .whole .wide{display:block}.whole .medium,.whole .narrow{display:none}
-p{break-inside:avoid}
+p{break-inside:avoid}nav{display:none}
 )css";
 
 }  // namespace

@@ -61,14 +61,4 @@ std::map<std::string, std::string> ConvPlan::chosen() const {
   return result;
 }
 
-std::string to_text(const std::vector<PlannedConv>& lines) {
-  std::string text;
-  for (const PlannedConv& line : lines) {
-    text += fmt::format("{:<15} {:<6} {:<42} {:8.3f} GFLOP  {}\n", line.layer,
-                        kernels::direction_name(line.direction), kernels::to_string(line.problem),
-                        2e-9 * line.problem.macs(), line.row);
-  }
-  return text;
-}
-
 }  // namespace engine

@@ -47,7 +47,4 @@ class ConvPlan {
   std::vector<PlannedConv> lines_;
 };
 
-/// The plan as aligned text: layer, shape, direction, GFLOP, row.
-std::string to_text(const std::vector<PlannedConv>& lines);
-
 }  // namespace engine

@@ -86,7 +86,7 @@ TEST_CASE("config: the defaults are valid and have one row each") {
     CHECK(!key.help.empty());
     CHECK(key.default_value == value_of(row_of(key.key), Config()));
   }
-  CHECK(keys.size() == 48);  // the members of the six structures in config.h
+  CHECK(keys.size() == 50);  // the members of the seven structures in config.h
   std::set<void*> places;
   Config config;
   for (const cpm::KeyRow& row : cpm::key_table()) {
@@ -220,7 +220,7 @@ TEST_CASE("config: unknown keys and sections say where and what was meant") {
   CHECK(load_error(folder, "\n[optm]\nlr = 1\n").line ==
         file +
             ":2:2: unknown configuration section | expected: [model], [data], [optim], [supervision], "
-            "[train], [grads] | got: [optm]"
+            "[train], [grads], [report] | got: [optm]"
             " | hint: did you mean [optim]?");
   CHECK(contains(load_error(folder, "[optim.lr]\nx = 1\n").line, "optim.lr has the wrong type | expected: "));
   CHECK(contains(load_error(folder, "[[optim]]\nlr = 1\n").line,

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "cpm/dataset/targets.h"
+#include "cpm/joint_errors.h"
 #include "tests/cpm/dataset_support.h"
 #include "tests/cpm/network_support.h"
 #include "tests/support/cpu_kernels.h"
@@ -113,6 +114,75 @@ TEST_CASE("pck: persons without shoulder or hip are left out") {
   CHECK(none.count == 0);
   CHECK(none.mean == 0);
   CHECK(tests::thrown_by([&] { cpm::pck(People({no_hip}), {}, 0.2); }).code == kernels::ExitCode::Internal);
+}
+
+TEST_CASE("joint errors: found, nearly, on the other side, elsewhere") {
+  Person no_hip = upright();
+  no_hip.joints[2].labelled = false;
+  const People people({no_hip, upright()});
+  std::vector<Prediction> predictions = {exact(no_hip), exact(upright())};
+  std::vector<Joint>& found = predictions[1].joints;  // a torso is 50 long: 10 is right, 20 is near
+  found[13].y += 10;
+  found[12].x += 19;
+  found[0] = upright().joints[5];  // right ankle on the left one, 56 away
+  found[6].y += 500;
+  const std::vector<cpm::JointError> errors = cpm::joint_errors(people, predictions);
+  REQUIRE(errors.size() == 14);  // the first person has no torso
+  CHECK(errors[0].person == 1);
+  CHECK(errors[0].torso == 50);
+  CHECK(errors[0].twin == 0);
+  CHECK(std::isinf(errors[13].twin));
+  CHECK(errors[13].distance == 10);
+  const auto outcomes = cpm::outcomes_by_joint(errors, 14, 0.2);
+  CHECK(outcomes[13].found == 1);
+  CHECK(outcomes[12].near == 1);
+  CHECK(outcomes[0].twin == 1);
+  CHECK(outcomes[6].elsewhere == 1);
+  for (const auto& outcome : outcomes) CHECK(outcome.all() == 1);
+  const auto curve = cpm::pck_curve(errors, 14, 0.5, 6);
+  REQUIRE(curve.size() == 6);
+  CHECK(curve[0] == std::pair(0.0, 10.0 / 14));
+  CHECK(curve[2] == std::pair(0.2, 11.0 / 14));
+  CHECK(curve[5] == std::pair(0.5, 12.0 / 14));
+  CHECK(cpm::pck_curve({}, 14, 0.5, 6).empty());
+}
+
+TEST_CASE("people are ranked by joints found, then by distance, and nobody is chosen twice") {
+  // Person i has i % 5 joints far off, the others i pixels.
+  std::vector<Person> people(11, upright());
+  std::vector<Prediction> predictions;
+  for (int i = 0; i < 11; ++i) {
+    predictions.push_back(exact(upright()));
+    for (int j = 0; j < 14; ++j) predictions.back().joints[j].x += j < i % 5 ? 300 : i;
+  }
+  people[7].joints[9].labelled = false;  // not scored
+  const auto ranked = cpm::rank_people(cpm::joint_errors(People(people), predictions), 0.2);
+  std::vector<int64_t> order;
+  for (const auto& score : ranked) order.push_back(score.person);
+  CHECK(order == std::vector<int64_t>{0, 5, 10, 1, 6, 2, 3, 8, 4, 9});
+  CHECK(ranked[1].found == 14);
+  CHECK(std::abs(ranked[1].mean_distance - 5.0 / 50) < 1e-12);
+  CHECK(ranked[9].found == 10);
+
+  const auto numbers = [](const std::vector<cpm::PersonScore>& scores) {
+    std::vector<int64_t> list;
+    for (const auto& score : scores) list.push_back(score.person);
+    return list;
+  };
+  const cpm::PeopleChoice choice = cpm::choose_people(ranked, 3);
+  CHECK(numbers(choice.best) == std::vector<int64_t>{0, 5, 10});
+  CHECK(numbers(choice.typical) == std::vector<int64_t>{6, 2, 3});
+  CHECK(numbers(choice.worst) == std::vector<int64_t>{9, 4, 8});
+  CHECK(numbers(cpm::choose_people(ranked, 100).worst) == std::vector<int64_t>{9, 4, 8, 3});
+  CHECK(numbers(cpm::choose_people(ranked, 100).typical) == std::vector<int64_t>{1, 6, 2});
+  CHECK(cpm::choose_people(ranked, 0).worst.empty());
+  for (size_t few : {0, 1, 2}) {
+    const cpm::PeopleChoice all =
+        cpm::choose_people({ranked.begin(), ranked.begin() + static_cast<int>(few)}, 8);
+    CHECK(all.worst.size() == few);
+    CHECK(all.best.empty());
+    CHECK(all.typical.empty());
+  }
 }
 
 TEST_CASE("pck: always answering the mean pose") {

@@ -3,14 +3,17 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <fstream>
 #include <numeric>
 #include <random>
 
 #include "cpm/hist/choice.h"
 #include "cpm/hist/counts.h"
+#include "cpm/hist/median_map.h"
 #include "cpm/stages.h"
 #include "kernels/reduce/bins.h"
 #include "tests/support/catch.h"
+#include "tests/support/temp_folder.h"
 
 namespace {
 
@@ -223,4 +226,52 @@ TEST_CASE("hist: spans, ranges and axes") {
   CHECK(cpm::log_range({0.1}, 12) == cpm::LogRange{-1, 0});
   CHECK(!std::signbit(cpm::log_range({0.3}, 12).high));
   CHECK(cpm::log_range({}, 12) == cpm::LogRange{-1, 0});
+}
+
+TEST_CASE("medians of weights are read off quantiles.csv by depth, damaged lines are left out") {
+  const tests::TempFolder folder;
+  const auto write = [&](const std::string& text) { std::ofstream(folder / "quantiles.csv") << text; };
+  CHECK_FALSE(cpm::read_median_map(folder.path()));
+  const std::string header = "step,tensor,depth,stage,q05,q25,q50,q75,q95\n";
+  write(header);
+  CHECK_FALSE(cpm::read_median_map(folder.path()));
+  std::string text = header;
+  for (int step = 10; step <= 40; step += 10) {
+    const std::string at = std::to_string(step);
+    text += at + ",conv2.weight,2,1,0,0," + std::to_string(step) + ",0,0\n";
+    text += at + ",conv1.weight,1,1,0,0," + (step == 20 ? "nan" : "0.5") + ",0,0\n";
+    text += at + ",conv1.bias,1,1,0,0,77,0,0\n";
+  }
+  write(text + "50,conv1.weight,1,1,0,0\nx,conv1.weight,1,1,0,0,9,0,0\n60,conv1.weight,1,1,0,0,9,0,0");
+  const auto map = cpm::read_median_map(folder.path());
+  REQUIRE(map);
+  CHECK(map->layers == std::vector<std::string>{"conv1", "conv2"});
+  CHECK(map->steps == StepSpan{10, 40});
+  CHECK(map->medians[1] == std::vector<double>{10, 20, 30, 40});
+  CHECK(map->medians[0][0] == 0.5);
+  CHECK(std::isnan(map->medians[0][1]));
+  CHECK(map->range == cpm::LogRange{-1, 2});
+
+  // Of many records a column has the middle one's median.
+  text = header;
+  for (int step = 1; step <= 360; ++step)
+    text += std::to_string(step) + ",a.weight,1,1,0,0," + std::to_string(step) + ",0,0\n";
+  write(text);
+  const auto many = cpm::read_median_map(folder.path());
+  REQUIRE(many);
+  REQUIRE(many->medians[0].size() == 120);
+  CHECK(many->medians[0][0] == 2);
+  CHECK(many->medians[0][119] == 359);
+}
+
+TEST_CASE("the map of medians has a name and a row a layer, and no NaN") {
+  const cpm::MedianMap map{{"conv1", "conv2"}, {{0.1, NAN}, {1, 0}}, {-1, 1}, {10, 20}};
+  cpm::SvgCanvas canvas(680, cpm::median_map_height(map), "medians", cpm::SvgColors::ByTheme);
+  cpm::draw_median_map(map, &canvas);
+  const std::string svg = canvas.svg();
+  for (const char* part : {">conv1<", ">conv2<", ">step<", ">median |g|<", ">10⁻¹<"}) {
+    CAPTURE(part);
+    CHECK(svg.find(part) != std::string::npos);
+  }
+  CHECK(svg.find("nan") == std::string::npos);
 }

@@ -220,6 +220,26 @@ TEST_CASE("PNG files come back exactly", "[image]") {
   CHECK(thrown_by([] { cpm::encode_png(Image()); }).code == ExitCode::Internal);
 }
 
+TEST_CASE("JPEG bytes come back nearly, colours as fine as lightness, and are the same each time",
+          "[image]") {
+  Image image(37, 21, {90, 90, 90});
+  for (int y = 0; y < 21; ++y) {
+    for (int x = 0; x < 37; ++x) {
+      // Stripes of one pixel that differ in colour and hardly in lightness.
+      const cpm::Color stripe = x % 2 == 0 ? cpm::Color{200, 100, 90} : cpm::Color{90, 150, 100};
+      std::copy(stripe.begin(), stripe.end(), image.at(x, y));
+    }
+  }
+  const Bytes jpeg = cpm::encode_jpeg(image);
+  CHECK(jpeg == cpm::encode_jpeg(image));
+  const Image back = cpm::decode_image(jpeg, "stripes");
+  REQUIRE((back.width == 37 && back.height == 21));
+  double sum = 0;
+  for (size_t i = 0; i < image.rgb.size(); ++i) sum += std::abs(image.rgb[i] - back.rgb[i]);
+  CHECK(sum / static_cast<double>(image.rgb.size()) < 6);  // half the colours' resolution makes it 28
+  CHECK(thrown_by([] { cpm::encode_jpeg(Image()); }).code == ExitCode::Internal);
+}
+
 TEST_CASE("baseline and progressive JPEG files are read", "[image]") {
   for (const Bytes& jpeg : {bytes_of(kJpeg), bytes_of(kProgressiveJpeg)}) {
     const Image image = cpm::decode_image(jpeg, "j");

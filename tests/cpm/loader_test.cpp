@@ -200,6 +200,26 @@ TEST_CASE("a batch is the samples of the definition") {
   CHECK(flips < 28);
 }
 
+TEST_CASE("a run's first samples are there at any time, and disturb no batch") {
+  const SmallDataset data(11);
+  const auto source = cpm::make_loader(data, small_options(4, 2));
+  const auto undisturbed = cpm::make_loader(data, small_options(4, 1));
+  for (int64_t step = 0; step < 3; ++step) {
+    const Batch first = source->first_samples(6);
+    const Batch a = undisturbed->next(0), b = undisturbed->next(1);
+    CHECK(first.n == 6);
+    CHECK_FALSE(first.drawn);
+    CHECK(first.people.centers.size() == 6);
+    std::vector<float> images = a.image;
+    images.insert(images.end(), b.image.begin(), b.image.begin() + 2 * 3 * 32 * 32);
+    CHECK(same_floats(first.image, images));
+    CHECK(first.records == std::vector<int64_t>{a.records[0], a.records[1], a.records[2], a.records[3],
+                                                b.records[0], b.records[1]});
+    CHECK(first.crops[5].flip == b.crops[1].flip);
+    CHECK(same(source->next(step), undisturbed->next(step)));
+  }
+}
+
 TEST_CASE("batches do not depend on threads, nor on where the run starts") {
   const SmallDataset data(11);
   const auto reference = cpm::make_loader(data, small_options(4, 1));

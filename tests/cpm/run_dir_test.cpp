@@ -48,7 +48,7 @@ class Inside {
 
 MetricsRow row(int64_t step) {
   const double x = static_cast<double>(step);
-  return {step, x / 8, step * 4, 1 / x, {0.25 / x, 0.75 / x}, {16.5, 17}, 1e-4, 3 * x, 0.5 * x};
+  return {step, x / 8, step * 4, 1 / x, {0.25 / x, 0.75 / x}, {16.5, 17}, 1e-4, 3 * x, 0.5 * x, 0.25 / x};
 }
 
 RunDir with_rows(const fs::path& path, int64_t rows) {
@@ -60,7 +60,8 @@ RunDir with_rows(const fs::path& path, int64_t rows) {
 }
 
 constexpr const char* kHeader =
-    "step,epoch,samples,loss,loss_stage1,loss_stage2,lr,grad_norm,seconds,dead_stage1,dead_stage2\n";
+    "step,epoch,samples,loss,loss_stage1,loss_stage2,lr,grad_norm,seconds,dead_stage1,dead_stage2,data_"
+    "wait\n";
 
 }  // namespace
 
@@ -195,23 +196,24 @@ TEST_CASE("run_dir: rows go out as text and come back") {
   RunDir run = with_rows(folder / "r", 0);
   CHECK(read(folder / "r/metrics.csv") == kHeader);
   CHECK(read(folder / "r/metrics.jsonl").empty());
-  run.append({1, 0.125, 16, 1.0 / 3, {1e-12, 12345678.9012}, {1, 2.5}, 1e-4, 1.0f / 3, 2});
+  run.append({1, 0.125, 16, 1.0 / 3, {1e-12, 12345678.9012}, {1, 2.5}, 1e-4, 1.0f / 3, 2, 0.5});
   run.append({2, 0.25, 32, std::nan(""), {std::numeric_limits<double>::infinity(), 0}, {0, 0}, 0, 0, 1e6});
   CHECK(read(folder / "r/metrics.csv") ==
         std::string(kHeader) +
-            "1,0.125,16,0.333333333,1e-12,12345678.9,0.0001,0.333333343,2,1,2.5\n"
-            "2,0.25,32,nan,inf,0,0,0,1000000,0,0\n");
+            "1,0.125,16,0.333333333,1e-12,12345678.9,0.0001,0.333333343,2,1,2.5,0.5\n"
+            "2,0.25,32,nan,inf,0,0,0,1000000,0,0,0\n");
   CHECK(read(folder / "r/metrics.jsonl") ==
         "{\"step\":1,\"epoch\":0.125,\"samples\":16,\"loss\":0.333333333,\"loss_stage1\":1e-12,"
         "\"loss_stage2\":12345678.9,\"lr\":0.0001,\"grad_norm\":0.333333343,\"seconds\":2,\"dead_stage1\":1,"
-        "\"dead_stage2\":2.5}\n"
+        "\"dead_stage2\":2.5,\"data_wait\":0.5}\n"
         "{\"step\":2,\"epoch\":0.25,\"samples\":32,\"loss\":null,\"loss_stage1\":null,\"loss_stage2\":0,"
-        "\"lr\":0,\"grad_norm\":0,\"seconds\":1000000,\"dead_stage1\":0,\"dead_stage2\":0}\n");
+        "\"lr\":0,\"grad_norm\":0,\"seconds\":1000000,\"dead_stage1\":0,\"dead_stage2\":0,"
+        "\"data_wait\":0}\n");
   std::istringstream lines(read(folder / "r/metrics.jsonl"));
-  for (std::string line; std::getline(lines, line);) CHECK(nlohmann::json::parse(line).size() == 11);
+  for (std::string line; std::getline(lines, line);) CHECK(nlohmann::json::parse(line).size() == 12);
 
   const auto metrics = cpm::read_metrics(folder / "r/metrics.csv");
-  CHECK(metrics.size() == 11);
+  CHECK(metrics.size() == 12);
   CHECK(metrics.at("step") == std::vector<double>{1, 2});
   CHECK(metrics.at("loss_stage2") == std::vector<double>{12345678.9, 0});
   CHECK(static_cast<float>(metrics.at("grad_norm")[0]) == 1.0f / 3);  // nine digits bring a float back
@@ -244,7 +246,7 @@ TEST_CASE("run_dir: resuming cuts both files back") {
     CHECK(read(folder / "long/metrics.jsonl").empty());
   }
   SECTION("without a torn last line, even where its step would be kept") {
-    for (const char* torn : {"4,0.5,16,0.25,0.0625,0.1875,0.0001,12,2,16.5,17", "4,0.5", "4", "x"}) {
+    for (const char* torn : {"4,0.5,16,0.25,0.0625,0.1875,0.0001,12,2,16.5,17,0.0625", "4,0.5", "4", "x"}) {
       CAPTURE(torn);
       write(folder / "long/metrics.csv", csv + torn);
       write(folder / "long/metrics.jsonl", jsonl + "{\"step\":4,\"ep");
@@ -255,7 +257,8 @@ TEST_CASE("run_dir: resuming cuts both files back") {
     }
   }
   SECTION("without damaged rows, and with a lost JSON file made again") {
-    write(folder / "long/metrics.csv", csv + std::string(40, '\0') + "\n2,junk\n3,1,2,3,4,5,6,7,8,9,10,11\n");
+    write(folder / "long/metrics.csv",
+          csv + std::string(40, '\0') + "\n2,junk\n3,1,2,3,4,5,6,7,8,9,10,11,12\n");
     fs::remove(folder / "long/metrics.jsonl");
     RunDir::open(folder / "long").start_metrics(2, 9);
     CHECK(read(folder / "long/metrics.csv") == csv);
@@ -273,6 +276,19 @@ TEST_CASE("run_dir: resuming cuts both files back") {
     write(folder / "long/metrics.csv", "");
     CHECK(tests::thrown_by([&] { run.start_metrics(2, 3); }).code == ExitCode::BadData);
   }
+}
+
+TEST_CASE("run_dir: rows of a version that knew fewer columns get the new ones on resume") {
+  const tests::TempFolder folder;
+  with_rows(folder / "long", 6);
+  const std::string last = ",data_wait";
+  std::string old = kHeader;
+  old.erase(old.find(last), last.size());
+  write(folder / "long/metrics.csv", old + "1,0.125,4,1,0.25,0.75,0.0001,3,0.5,16.5,17\n2,0.25\n");
+  RunDir::open(folder / "long").start_metrics(2, 9);
+  CHECK(read(folder / "long/metrics.csv") ==
+        std::string(kHeader) + "1,0.125,4,1,0.25,0.75,0.0001,3,0.5,16.5,17,nan\n");
+  CHECK(contains(read(folder / "long/metrics.jsonl"), "\"dead_stage2\":17,\"data_wait\":null}"));
 }
 
 TEST_CASE("run_dir: metrics of other columns are read, damaged rows left out") {

@@ -83,7 +83,7 @@ TEST_CASE("conv plan: a row that cannot run falls to the rule, with one warning 
           "instead"});
 }
 
-TEST_CASE("conv plan: one line per layer, problem and direction, and the text shows all") {
+TEST_CASE("conv plan: one line per layer, problem and direction") {
   tests::Cpu cpu;
   ConvPlan plan;
   for (int step = 0; step < 3; ++step) {
@@ -94,8 +94,4 @@ TEST_CASE("conv plan: one line per layer, problem and direction, and the text sh
   REQUIRE(plan.lines().size() == 3);
   CHECK(plan.lines()[1].layer == "conv2");
   CHECK(plan.chosen().size() == 2);  // two layers share a problem
-  // 2 x 8 x 24 x 16 x 3 x 9 x 7 = 1161216 operations.
-  CHECK(engine::to_text({plan.lines()[2]}) ==
-        "conv1           wgrad  n1 c3 24x16 -> k8, 9x7 pad 4x3                0.001 GFLOP  cpu.direct\n");
-  CHECK(engine::to_text({}).empty());
 }

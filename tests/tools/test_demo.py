@@ -24,7 +24,7 @@ class Demo(unittest.TestCase):
             self.assertIsNotNone(report, result.stdout)
             self.assertEqual(Path(report.group(1)), out / "report.html")
             page = (out / "report.html").read_text(encoding="utf-8")
-            self.assertGreater(page.count("data:image/png;base64,"), 10)
+            self.assertGreater(page.count("data:image/jpeg;base64,"), 30)
             self.assertTrue((out / "held-out" / "predictions.json").is_file())
 
 

@@ -153,6 +153,7 @@ class Bits(Case):
         self.assertEqual((status["state"], status["step"]), ("interrupted", made))
         self.assertEqual([path.name for path in (out / "ckpt").glob("step-*")], [f"step-{made:08}.ckpt"])
         self.assertFalse((out / "weights.safetensors").exists())
+        self.assertIn(f"Interrupted after step {made} of {STEPS}.", (out / "report.html").read_text(encoding="utf-8"))
         self.check_metrics(out, made)
         copy = self.folder / "copy"
         shutil.copytree(out, copy, symlinks=True)  # a run may be moved before it goes on
