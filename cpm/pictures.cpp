@@ -156,7 +156,7 @@ Image belief_strip(const PersonView& view, int joint, const std::vector<std::vec
     }
     tiles.push_back(std::move(tile));
   }
-  return sheet(tiles, std::max(1, static_cast<int>(tiles.size())), kGap, kWhite);
+  return sheet(tiles, std::max(1, static_cast<int>(tiles.size())), kGap, kDark);
 }
 
 namespace {

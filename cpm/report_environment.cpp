@@ -75,7 +75,8 @@ std::vector<std::pair<std::string, std::string>> environment_rows(const ordered_
   }
   // The command is what a reader looks for.
   std::stable_partition(rows.begin(), rows.end(), [](const auto& entry) { return entry.first == "Command"; });
-  for (const auto& [key, value] : environment.value("extra", ordered_json::object()).items()) {
+  const ordered_json extra = environment.value("extra", ordered_json::object());
+  for (const auto& [key, value] : extra.items()) {
     const std::string name = key == "val" ? "validation" : key;
     if (!text_of(value).empty()) rows.emplace_back(capital(name), text_of(value));
   }

@@ -59,6 +59,12 @@ void write_plan(const RunDir& dir, const std::map<std::string, std::string>& pla
 
 namespace {
 
+std::string with_commas(int64_t number) {
+  std::string text = std::to_string(number);
+  for (size_t at = text.size(); at > 3;) text.insert(at -= 3, ",");
+  return text;
+}
+
 void add_words(const RunReport& run, ReportInput* page) {
   const TrainOutcome& o = *run.outcome;
   const Model& model = *run.net->model;
@@ -69,10 +75,9 @@ void add_words(const RunReport& run, ReportInput* page) {
   if (run.data->val) page->summary += fmt::format(" Validated on {}.", run.data->val_description);
   const double epochs = static_cast<double>(o.steps) * run.data->source->batch_size() /
                         static_cast<double>(run.data->source->epoch_size());
-  page->facts = {{"Steps", std::to_string(o.steps)},
-                 {"Epochs", fmt::format("{:.{}f}", epochs, epochs < 10 ? 2 : 0)},
+  page->facts = {{"Steps (epochs)", fmt::format("{} ({:.{}f})", o.steps, epochs, epochs < 10 ? 2 : 0)},
                  {"Time", duration_text(o.seconds)},
-                 {"Parameters", std::to_string(model.parameters().count())}};
+                 {"Parameters", with_commas(model.parameters().count())}};
 }
 
 void add_metrics(const RunReport& run, ReportInput* page) {
@@ -116,7 +121,8 @@ void add_beliefs(const RunReport& run, const PersonScore& score, ReportInput* pa
     }
     std::string name = j < model.joints() ? val.schema().names[static_cast<size_t>(j)] : "background";
     std::replace(name.begin(), name.end(), '_', ' ');
-    page->beliefs.joints.push_back({fmt::format("{}: {}", name, peaks), belief_strip(view, j, maps)});
+    if (j < model.joints()) name += ": " + peaks;
+    page->beliefs.joints.push_back({name, belief_strip(view, j, maps)});
   }
 }
 

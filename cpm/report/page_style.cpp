@@ -18,7 +18,8 @@ h3{font-size:15px;font-weight:600;margin:0 0 8px}
 h4{font-size:13.5px;font-weight:500;color:var(--soft);margin:0}
 h3.row{margin:26px 0 10px}
 p{margin:0;max-width:72ch}
-code{font:.92em ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace}
+code{font:.92em ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;
+white-space:nowrap}
 .summary{font-size:18px;color:var(--soft)}
 .verdict{font-size:20px;line-height:1.45;margin-bottom:10px}
 .verdict+.summary{font-size:16px}
@@ -85,14 +86,17 @@ outline:1px solid #444c57;vertical-align:-1px}
 )css";
 
 constexpr const char* kRest = R"css(
-.gallery{--h:230px;display:flex;flex-wrap:wrap;gap:16px 14px;align-items:flex-start}
-.gallery.small{--h:160px}.gallery.one{--h:320px;margin-bottom:16px}
-.gallery.one figure{flex-grow:0}
-@media (max-width:520px){.gallery{--h:150px}.gallery.small{--h:110px}.gallery.one{--h:260px}}
+.gallery{display:grid;gap:16px 14px;grid-template-columns:repeat(auto-fill,minmax(230px,1fr))}
+.gallery.small{grid-template-columns:repeat(auto-fill,minmax(150px,1fr))}
+@media (max-width:520px){.gallery{grid-template-columns:repeat(auto-fill,minmax(145px,1fr))}
+.gallery.small{grid-template-columns:repeat(auto-fill,minmax(100px,1fr))}}
+.belief{display:grid;gap:18px;grid-template-columns:minmax(180px,26%) minmax(0,1fr);align-items:start}
 .strips{display:grid;gap:14px;
-grid-template-columns:repeat(auto-fill,minmax(min(100%,calc(var(--t)*80px)),1fr))}
-.gallery::after{content:"";flex:1000 0 0}
-figure{flex:var(--r) 1 calc(var(--r)*var(--h));margin:0;min-width:0;max-width:100%}
+grid-template-columns:repeat(auto-fill,minmax(min(100%,calc(var(--t)*66px)),1fr))}
+@media (max-width:520px){.strips{
+grid-template-columns:repeat(auto-fill,minmax(min(100%,calc(var(--t)*52px)),1fr))}}
+@media (max-width:760px){.belief{grid-template-columns:minmax(0,1fr)}.belief>div:first-child{max-width:280px}}
+figure{margin:0;min-width:0}
 figure img{display:block;width:100%;height:auto;border-radius:8px;background:var(--grid)}
 figcaption{font-size:13.5px;line-height:1.4;color:var(--soft);margin-top:6px;overflow-wrap:anywhere}
 details{background:var(--card);border:1px solid var(--line);border-radius:12px;margin-top:12px}

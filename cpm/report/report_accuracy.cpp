@@ -27,7 +27,7 @@ std::string pck_chart(const ReportInput& input) {
     steps.push_back(static_cast<double>(validation.step));
     values.push_back(validation.mean);
   }
-  Chart chart = percent_chart("Validation PCK at 0.2 by step", 480, 260);
+  Chart chart = percent_chart("Validation PCK at 0.2 by step", 420, 240);
   chart.markers = true;
   chart.series.push_back({"", "one", drawable(steps, values, false)});
   if (input.mean_pose) chart.levels.push_back({"mean pose", "none", *input.mean_pose});
@@ -41,7 +41,7 @@ std::string threshold_chart(const ReportInput& input) {
     values.push_back(value);
   }
   if (allowed.size() < 2) return "";
-  Chart chart = percent_chart("PCK by the distance allowed", 480, 260);
+  Chart chart = percent_chart("PCK by the distance allowed", 420, 240);
   chart.whole = true;
   chart.x_title = "distance allowed, % of the torso";
   chart.end_values = false;

@@ -109,7 +109,7 @@ std::string charts(const std::string& cards) {
 std::string speed_chart(const std::string& heading, ChartScale scale, Curve curve) {
   Chart chart;
   chart.name = heading + " by step";
-  chart.width = 520;
+  chart.width = 420;
   chart.smoothing = false;
   chart.scale = scale;
   chart.whole = scale == ChartScale::Percent;

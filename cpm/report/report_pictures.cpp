@@ -10,16 +10,15 @@
 namespace cpm {
 namespace {
 
-/// `--r` is the aspect ratio: pictures of one row are equally high, each as wide as that makes it.
 std::string figure(const ReportPicture& picture) {
   const Image& image = picture.image;
   if (image.width <= 0 || image.height <= 0) return "";
   const std::string caption = escape_html(picture.caption);
   return fmt::format(
-      "<figure style=\"--r:{:.3f}\"><img alt=\"{}\" width=\"{}\" height=\"{}\" "
+      "<figure><img alt=\"{}\" width=\"{}\" height=\"{}\" "
       "src=\"data:image/jpeg;base64,{}\">{}</figure>\n",
-      static_cast<double>(image.width) / image.height, caption, image.width, image.height,
-      base64(encode_jpeg(image)), caption.empty() ? "" : fmt::format("<figcaption>{}</figcaption>", caption));
+      caption, image.width, image.height, base64(encode_jpeg(image)),
+      caption.empty() ? "" : fmt::format("<figcaption>{}</figcaption>", caption));
 }
 
 std::string figures(const std::vector<ReportPicture>& pictures) {
@@ -40,13 +39,13 @@ std::string people_keys() {
   return fmt::format("<p class=\"keys\">{}<span><i class=\"truth\"></i>annotation</span></p>\n", kSideKeys);
 }
 
-std::string belief_keys(bool truth) {
+std::string belief_keys() {
   std::string stops;
   for (int i = 0; i <= 16; ++i) stops += "," + color_text(belief_color(i / 16.0));
   return fmt::format(
       "<p class=\"keys\"><span>0<i class=\"ramp\" style=\"background:linear-gradient(90deg{})\"></i>"
-      "1</span>{}</p>\n",
-      stops, truth ? "<span><i class=\"ring\"></i>annotation</span>" : "");
+      "1</span><span><i class=\"ring\"></i>annotation</span></p>\n",
+      stops);
 }
 
 }  // namespace
@@ -79,7 +78,9 @@ std::string beliefs_section(const ReportInput& input) {
                          : "Where it believes the joints to be, with the highest belief.";
   if (stages > 1) note += " Later stages see more of the person and settle what the first leaves open.";
   return section("Belief, stage by stage", note + " <code>report.image</code> chooses the person.",
-                 belief_keys(true) + gallery("", {beliefs.person}, "gallery one") + strips, "belief");
+                 belief_keys() + "<div class=\"belief\">\n<div>" + figure(beliefs.person) + "</div>\n" +
+                     strips + "</div>\n",
+                 "belief");
 }
 
 std::string inputs_section(const ReportInput& input) {

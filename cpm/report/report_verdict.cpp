@@ -12,9 +12,10 @@ namespace cpm {
 namespace {
 
 constexpr double kDead = 0.9, kPoint = 0.01;
+constexpr const char* kPercent = "\u00a0%";  // stays with its number
 
 std::string percent(double share) {
-  return fmt::format("{:.1f} %", 100 * share);
+  return fmt::format("{:.1f}{}", 100 * share, kPercent);
 }
 
 std::string score_sentence(const ReportInput& input) {
@@ -59,7 +60,7 @@ std::string loss_sentence(const ReportInput& input) {
   const double share = stages > 0 ? loss_share(input, stages - 1) : NAN;
   if (!std::isfinite(share)) return "";
   const std::string what =
-      fmt::format("the last stage’s loss is {:.0f} % of that of learning nothing.", 100 * share);
+      fmt::format("the last stage’s loss is {:.0f}{} of that of learning nothing.", 100 * share, kPercent);
   return (share < kDead ? "It learned: " : "It has not learned: ") + what +
          " There was no validation, so nothing here says how good its answers are.";
 }

@@ -119,7 +119,9 @@ std::string ChartAxis::label(double tick) const {
 
 ChartAxis step_axis(double low, double high, int count) {
   if (!(high > low)) return {false, low - 0.5, low + 0.5, {low}};
-  return {false, low, high, multiples(std::max(1.0, nice_step(high - low, count)), low, high)};
+  ChartAxis axis{false, low, high, multiples(std::max(1.0, nice_step(high - low, count)), low, high)};
+  if (axis.ticks.empty()) axis.ticks = {high};  // so little room that no round one lies within
+  return axis;
 }
 
 ChartAxis linear_axis(double low, double high, int count) {

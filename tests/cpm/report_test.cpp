@@ -117,48 +117,49 @@ cpm::ReportInput full_run() {
 
 TEST_CASE("a full report shows every part") {
   const std::string html = cpm::report_html(full_run());
-  for (const char* part : {"<h1>demo-001</h1>",
-                           "A short run.",
-                           "83 %",
-                           "It learned: it finds 83.0 % of the joints",
-                           "finds 40.0 %. Best is the neck with 90.0 %, worst the right ankle with 75.0 %.",
-                           "still rising: by 63.0 points since step 100",
-                           "Loss by stage",
-                           "Stage 3",
-                           "learning nothing",
-                           "Total loss",
-                           "Gradient norm",
-                           "Learning rate",
-                           "How good it is",
-                           "mean pose",
-                           "distance allowed, % of the torso",
-                           "right ankle",
-                           "75.0 %",
-                           "no label",
-                           "75 found, 10 nearly, 5 on the other side’s, 10 elsewhere",
-                           "over the validations",
-                           "Where it fails",
-                           "The 2 found worst",
-                           "worst person",
-                           "typical person",
-                           "best person",
-                           "Belief, stage by stage",
-                           "chosen person",
-                           "right ankle: 0.10 → 0.90",
-                           "Gradients by depth",
-                           "conv2",
-                           "What the network is given",
-                           "first sample, mirrored",
-                           "8.0 images/s",
-                           "20.0 % of the time",
-                           "stages = 3",
-                           "compiler",
-                           "n1 c3 24x16",
-                           "1.500",
-                           "cpu.fft",
-                           "viewport",
-                           "prefers-color-scheme:dark",
-                           "@media print"}) {
+  for (const char* part :
+       {"<h1>demo-001</h1>",
+        "A short run.",
+        "83 %",
+        "It learned: it finds 83.0\u00a0% of the joints",
+        "finds 40.0\u00a0%. Best is the neck with 90.0\u00a0%, worst the right ankle with 75.0\u00a0%.",
+        "still rising: by 63.0 points since step 100",
+        "Loss by stage",
+        "Stage 3",
+        "learning nothing",
+        "Total loss",
+        "Gradient norm",
+        "Learning rate",
+        "How good it is",
+        "mean pose",
+        "distance allowed, % of the torso",
+        "right ankle",
+        "75.0 %",
+        "no label",
+        "75 found, 10 nearly, 5 on the other side’s, 10 elsewhere",
+        "over the validations",
+        "Where it fails",
+        "The 2 found worst",
+        "worst person",
+        "typical person",
+        "best person",
+        "Belief, stage by stage",
+        "chosen person",
+        "right ankle: 0.10 → 0.90",
+        "Gradients by depth",
+        "conv2",
+        "What the network is given",
+        "first sample, mirrored",
+        "8.0 images/s",
+        "20.0 % of the time",
+        "stages = 3",
+        "compiler",
+        "n1 c3 24x16",
+        "1.500",
+        "cpu.fft",
+        "viewport",
+        "prefers-color-scheme:dark",
+        "@media print"}) {
     CAPTURE(part);
     CHECK(has(html, part));
   }
@@ -316,13 +317,13 @@ TEST_CASE("the first sentence says whether it learned, how good it is and where 
   cpm::ReportInput input = run(100, 2);
   input.validations = {{50, 0.5, {}}, {100, 0.505, {}}};
   const auto says = [&](const std::string& part) { return has(cpm::report_html(input), part); };
-  CHECK(says("It finds 50.5 % of the joints. It no longer rises: 50.0 % at step 50."));
+  CHECK(says("It finds 50.5\u00a0% of the joints. It no longer rises: 50.0\u00a0% at step 50."));
   input.mean_pose = 0.5;
-  CHECK(says("It has not learned to look: it finds 50.5 % of the joints, and the mean pose"));
+  CHECK(says("It has not learned to look: it finds 50.5\u00a0% of the joints, and the mean pose"));
   input.mean_pose = 0.49;
-  CHECK(says("It learned: it finds 50.5 %"));
+  CHECK(says("It learned: it finds 50.5\u00a0%"));
   input.validations[0].mean = 0.6;
-  CHECK(says("It was better at step 50: 60.0 %."));
+  CHECK(says("It was better at step 50: 60.0\u00a0%."));
   input.state = "Training goes on.";
   CHECK(says("<p class=\"state\">Training goes on.</p>"));
 
@@ -331,13 +332,13 @@ TEST_CASE("the first sentence says whether it learned, how good it is and where 
   input.metrics["loss_stage2"].assign(100, 2.5);
   CHECK_FALSE(says("class=\"verdict\""));  // nothing to measure by
   input.dead_plateau = {10, 10};
-  CHECK(
-      says("It learned: the last stage’s loss is 25 % of that of learning nothing. There was no validation"));
+  CHECK(says(
+      "It learned: the last stage’s loss is 25\u00a0% of that of learning nothing. There was no validation"));
   CHECK(says("Stage 1 is dead: its loss is that of learning nothing."));
   input.metrics["loss_stage2"].assign(100, 9.5);
   CHECK(says("It has not learned: "));
   CHECK(says("Stages 1, 2 are dead"));
   // The last twentieth counts, and what is no number does not.
   for (size_t i = 94; i < 100; ++i) input.metrics["loss_stage2"][i] = i == 97 ? kNan : 2;
-  CHECK(says("loss is 20 % of that"));
+  CHECK(says("loss is 20\u00a0% of that"));
 }

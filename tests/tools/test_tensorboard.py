@@ -66,7 +66,8 @@ class TensorBoard(Case):
     def check_scalars(self, run, steps):
         """Every scalar equals the cell of metrics.csv in single precision, bit for bit."""
         events, (rows, columns) = Events(run), read_csv(run / "metrics.csv")
-        tags = {"loss/total": "loss", "train/lr": "lr", "train/grad_norm": "grad_norm", "train/epoch": "epoch"}
+        tags = {"loss/total": "loss", "train/lr": "lr", "train/grad_norm": "grad_norm", "train/epoch": "epoch",
+                "train/data_wait": "data_wait"}
         for stage in range(1, STAGES + 1):
             tags[f"loss/stage{stage}"] = f"loss_stage{stage}"
             tags[f"dead_plateau/stage{stage}"] = f"dead_stage{stage}"
