@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <exception>
+
 namespace cpm {
 
 namespace {
@@ -27,7 +29,7 @@ void TrainReport::write(const TrainOutcome& outcome, const std::string& state, b
 void TrainReport::try_to_write(const TrainOutcome& outcome, const std::string& state, bool beliefs) {
   try {
     write(outcome, state, beliefs);
-  } catch (const kernels::Error& error) {
+  } catch (const std::exception& error) {
     console_->warn(fmt::format("no report of step {}: {}", outcome.steps, error.what()));
   }
 }

@@ -119,7 +119,9 @@ body{font-size:11pt}main{max-width:none;padding:0}
 .card,.facts div,figure,tr{break-inside:avoid}h2,h3,.note,.keys{break-after:avoid}
 pre{white-space:pre-wrap;overflow-wrap:anywhere}
 .whole .wide{display:block}.whole .medium,.whole .narrow{display:none}
-p{break-inside:avoid}nav{display:none}
+p{break-inside:avoid}nav{display:none}h2{margin-top:30px}
+.facts{grid-template-columns:repeat(var(--n),minmax(0,1fr))}
+.gallery{grid-template-columns:repeat(4,1fr)}.gallery.small{grid-template-columns:repeat(6,1fr)}
 )css";
 
 }  // namespace

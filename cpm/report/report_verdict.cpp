@@ -74,8 +74,8 @@ std::string dead_sentence(const ReportInput& input) {
     ++count;
   }
   if (count == 0) return "";
-  return count == 1 ? fmt::format(" Stage {} is dead: its loss is that of learning nothing.", dead)
-                    : fmt::format(" Stages {} are dead: their losses are those of learning nothing.", dead);
+  return count == 1 ? fmt::format(" Stage {} is dead: it does no better than learning nothing.", dead)
+                    : fmt::format(" Stages {} are dead: they do no better than learning nothing.", dead);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "cpm/dataset/targets.h"
+#include "cpm/report/draw.h"
 #include "tests/cpm/dataset_support.h"
 #include "tests/support/catch.h"
 

@@ -334,7 +334,7 @@ TEST_CASE("the first sentence says whether it learned, how good it is and where 
   input.dead_plateau = {10, 10};
   CHECK(says(
       "It learned: the last stage’s loss is 25\u00a0% of that of learning nothing. There was no validation"));
-  CHECK(says("Stage 1 is dead: its loss is that of learning nothing."));
+  CHECK(says("Stage 1 is dead: it does no better than learning nothing."));
   input.metrics["loss_stage2"].assign(100, 9.5);
   CHECK(says("It has not learned: "));
   CHECK(says("Stages 1, 2 are dead"));

@@ -21,6 +21,7 @@ class Page(html.parser.HTMLParser):
         super().__init__(convert_charrefs=True)
         self.raw = path.read_text(encoding="utf-8")
         self.faults, self.open, self.sections, self.links, self.text, self.captions = [], [], [], [], "", []
+        self.state = None  # what went wrong with the run
         self.feed(self.raw)
         self.close()
         self.faults += [f"<{tag}> is not closed" for tag in self.open]
@@ -33,6 +34,8 @@ class Page(html.parser.HTMLParser):
             self.sections.append(attrs.get("id"))
         if tag == "figcaption":
             self.captions.append("")
+        if attrs.get("class") == "state":
+            self.state = ""
         for name in ("src", "href", "xlink:href", "srcset", "data", "action"):
             if name in attrs:
                 self.links.append(attrs[name])
@@ -57,6 +60,9 @@ class Page(html.parser.HTMLParser):
         if "style" in self.open:
             if re.search(r"url\(|@import", data):
                 self.faults.append("the style sheet loads something")
+            return
+        if self.state == "":
+            self.state = data
             return
         self.text += data
         if "figcaption" in self.open:
@@ -85,7 +91,7 @@ class Report(Case):
         return page
 
     def test_everything_and_hostile_names(self):
-        name = "<b>bold</b>&amp; \"it's\""
+        name = "<b>bold<b>&amp; \"it's\""
         lsp = self.folder / "<i>people"
         write_lsp(lsp, people=5)
         spec = f"lsp:{lsp}/joints.mat,{lsp}/images"
@@ -94,6 +100,7 @@ class Report(Case):
                 "train.val_every=3", "--set", "report.image=2", "--set", "report.worst=2")
         page = self.page(out)
         self.assertEqual(page.sections, SECTIONS)
+        self.assertIsNone(page.state)
         self.assertIn(name, page.text)
         self.assertIn(str(lsp), page.text)
         self.assertNotIn("<b>bold", page.raw)
@@ -169,13 +176,13 @@ class Report(Case):
                 time.sleep(0.01)
             process.kill()
         page = self.page(out)
-        self.assertRegex(page.text, r"Training goes on: this was written after step \d+ of 1000000\.")
+        self.assertRegex(page.state, r"^Training goes on: this was written after step \d+ of 1000000\.$")
         self.assertIn("belief", page.sections)
 
     def test_broken_down(self):
         out = self.train("run", "--set", "optim.name=sgd", "--set", "optim.lr=1e30", "--val", "synthetic:3", code=1)
         page = self.page(out)
-        self.assertRegex(page.text, r"Training failed after step \d of 6: .*training diverged")
+        self.assertRegex(page.state, r"^Training failed after step \d of 6: .*training diverged")
         self.assertIn("learning", page.sections)
         self.assertNotIn("belief", page.sections)
 
