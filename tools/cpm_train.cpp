@@ -6,8 +6,8 @@
 
 #include "cpm/dataset/spec.h"
 #include "cpm/run_dir.h"
-#include "cpm/validations.h"
 #include "cpm/trainer.h"
+#include "cpm/validations.h"
 #include "tools/cli.h"
 #include "tools/json_text.h"
 
