@@ -40,7 +40,8 @@ std::string ends_sentence(const Validation& last) {
                      percent(best->second), joint_name(worst->first), percent(worst->second));
 }
 
-std::string trend_sentence(const std::vector<Validation>& validations) {
+std::string trend_sentence(std::vector<Validation> validations) {
+  std::erase_if(validations, [](const Validation& validation) { return !std::isfinite(validation.mean); });
   if (validations.size() < 2) return "";
   const Validation &last = validations.back(), &before = validations[validations.size() - 2];
   const Validation& best =
@@ -94,10 +95,11 @@ double loss_share(const ReportInput& input, size_t stage) {
   for (const double loss : found->second) {
     if (std::isfinite(loss)) losses.push_back(loss);
   }
-  if (losses.empty() || !(input.dead_plateau[stage] > 0)) return NAN;
+  const double plateau = input.dead_plateau[stage];
+  if (losses.empty() || !std::isfinite(plateau) || !(plateau > 0)) return NAN;
   const size_t count = std::clamp<size_t>(losses.size() / 20, 1, kMost);
   const double sum = std::accumulate(losses.end() - static_cast<std::ptrdiff_t>(count), losses.end(), 0.0);
-  return sum / static_cast<double>(count) / input.dead_plateau[stage];
+  return sum / static_cast<double>(count) / plateau;
 }
 
 std::string verdict(const ReportInput& input) {
