@@ -78,7 +78,8 @@ Validation read_one(int64_t step, const fs::path& file) {
   };
   Validation validation{.step = step, .mean = mean->get<double>()};
   const ordered_json per_joint = doc.value("per_joint", ordered_json::object());
-  for (const auto& [name, value] : per_joint.items()) return validation;
+  for (const auto& [name, value] : per_joint.items()) validation.by_joint.emplace_back(name, number(value));
+  return validation;
 }
 
 }  // namespace
