@@ -2,7 +2,8 @@
 # Builds the fuzz targets (clang, AddressSanitizer, UBSan) and runs them two at a time from the seeds in tests/fuzz.
 # usage: tools/fuzz.sh [--inputs N | --seconds S] [--jobs J] [TARGET...]   (default: --seconds 20, every target)
 # Exit code 0: nothing found; 1: a finding, its input kept in build/fuzz/findings/. Run such an input again with
-# build/fuzz/fuzz/fuzz_TARGET FILE. What a target learns stays in build/fuzz/corpus/ for its next run.
+# build/fuzz/fuzz/fuzz_TARGET FILE. What a target learns stays in build/fuzz/corpus/ for its next run. CPM_FUZZ_SEED, default 1,
+# is the seed of the mutations.
 set -euo pipefail
 
 usage() {  # usage WHAT EXPECTED GOT
@@ -16,7 +17,7 @@ known=$(cd tests/fuzz && for main in fuzz_*.cpp; do main=${main#fuzz_}; printf '
 limit=-max_total_time=20 jobs=2 targets=()
 while [ $# -gt 0 ]; do
   case "$1" in
-    -h | --help) sed -n '2,5s/^# //p' tools/fuzz.sh; exit 0 ;;
+    -h | --help) sed -n '2,6s/^# //p' tools/fuzz.sh; exit 0 ;;
     --inputs | --seconds | --jobs)
       [[ ${2-} =~ ^[1-9][0-9]{0,9}$ ]] || usage "$1: not a count" "a whole number from 1" "${2-nothing}"
       case "$1" in
@@ -42,8 +43,8 @@ fuzz_one() {
   mkdir -p "$work/corpus/$name" "$work/findings" "$work/logs"
   local status=0
   "$work/fuzz/fuzz_$name" -dict="tests/fuzz/dictionaries/$name.dict" -max_len=8192 -timeout=25 -rss_limit_mb=1024 \
-    "$limit" -artifact_prefix="$work/findings/$name-" -print_final_stats=1 "$work/corpus/$name" "tests/fuzz/seeds/$name" \
-    >"$work/logs/$name.log" 2>&1 || status=$?
+    -seed="${CPM_FUZZ_SEED:-1}" "$limit" -artifact_prefix="$work/findings/$name-" -print_final_stats=1 \
+    "$work/corpus/$name" "tests/fuzz/seeds/$name" >"$work/logs/$name.log" 2>&1 || status=$?
   local ran
   ran=$(sed -n 's/^stat::number_of_executed_units: *//p' "$work/logs/$name.log")
   if [ "$status" = 0 ]; then
