@@ -148,9 +148,10 @@ TEST_CASE("trainer: what may not differ is named with both values") {
     const auto thrown = thrown_by([&] { cpm::merge_resumed(kept, asked); });
     CAPTURE(assignment, thrown.line);
     CHECK(thrown.code == kernels::ExitCode::Usage);
+    const std::string table = assignment.substr(0, assignment.find('.') + 1);
     const std::string key = line.substr(0, line.find(' ') + 3);
-    CHECK(says(thrown, "expected: " + key));
-    CHECK(says(thrown, "got: " + line));
+    CHECK(says(thrown, "expected: " + table + key));
+    CHECK(says(thrown, "got: " + table + line));
   }
 }
 
