@@ -204,7 +204,7 @@ class Bench(Case):
                 (64, ("--batch", "x"), (*shape, "--batch", "x")),
                 (64, ("--samples", "got: 0"), (*shape, "--samples", 0)),
                 (64, ("--samlpes", "did you mean --samples?"), (*shape, "--samlpes", 3)),
-                (64, ("--threads", "got: x"), (*shape, "--threads", "x")),
+                (64, ("--threads", 'got: "x"'), (*shape, "--threads", "x")),
                 (64, ("--threads", "5000"), (*shape, "--threads", 5000)),
                 (64, ("--device", "gpu"), (*shape, "--device", "gpu")),
                 (69, ("cuda:7",), (*shape, "--device", "cuda:7")),
