@@ -4,6 +4,8 @@
 #include <cmath>
 #include <iterator>
 
+#include "cpm/score.h"
+
 namespace cpm {
 
 namespace {
@@ -29,20 +31,17 @@ std::vector<JointError> joint_errors(const Dataset& dataset, const std::vector<P
             predictions.size(), dataset.size());
   const JointSchema& schema = dataset.schema();
   std::vector<JointError> errors;
-  if (schema.left_shoulder < 0 || schema.right_hip < 0) return errors;
   const std::vector<int> twins = twins_of(schema);
   for (int64_t i = 0; i < dataset.size(); ++i) {
-    const std::vector<Joint> truth = dataset.record(i).person.joints;
+    const Person person = dataset.record(i).person;
+    const std::vector<Joint>& truth = person.joints;
     const std::vector<Joint>& found = predictions[static_cast<size_t>(i)].joints;
-    const Joint& shoulder = truth[static_cast<size_t>(schema.left_shoulder)];
-    const Joint& hip = truth[static_cast<size_t>(schema.right_hip)];
-    if (!shoulder.labelled || !hip.labelled) continue;
+    const double unit = torso(person, schema);
+    if (unit < 0) continue;
     for (size_t j = 0; j < truth.size(); ++j) {
       if (!truth[j].labelled) continue;
-      JointError error{.person = i,
-                       .joint = static_cast<int>(j),
-                       .distance = distance(truth[j], found[j]),
-                       .torso = distance(shoulder, hip)};
+      JointError error{
+          .person = i, .joint = static_cast<int>(j), .distance = distance(truth[j], found[j]), .torso = unit};
       const int twin = twins[j];
       if (twin >= 0 && truth[static_cast<size_t>(twin)].labelled)
         error.twin = distance(truth[static_cast<size_t>(twin)], found[j]);

@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "cpm/joint_errors.h"
+#include "cpm/json_file.h"
 #include "cpm/pictures.h"
 #include "cpm/plan_table.h"
 #include "cpm/report/report.h"
@@ -22,23 +23,10 @@ using nlohmann::ordered_json;
 
 namespace {
 
-constexpr uint64_t kMostJsonBytes = uint64_t{16} << 20;
-constexpr double kThreshold = 0.2;  // of PCK
+constexpr const char* kMadeAgain = "remove the file; it is made again";
 
 fs::path plan_file(const RunDir& dir) {
   return dir.path() / "plan.json";
-}
-
-ordered_json parse_json(const fs::path& file) {
-  const ordered_json doc = ordered_json::parse(engine::read_text(file, kMostJsonBytes), nullptr, false);
-  if (doc.is_discarded() || !doc.is_object()) {
-    throw kernels::Error(kernels::ExitCode::BadData, {.where = file.string(),
-                                                      .what = "not a JSON object",
-                                                      .expected = "what cpm-train wrote",
-                                                      .got = doc.is_discarded() ? "no JSON" : doc.type_name(),
-                                                      .hint = "remove the file; it is made again"});
-  }
-  return doc;
 }
 
 }  // namespace
@@ -46,7 +34,7 @@ ordered_json parse_json(const fs::path& file) {
 std::map<std::string, std::string> read_plan(const RunDir& dir) {
   std::map<std::string, std::string> plan;
   if (!fs::exists(plan_file(dir))) return plan;
-  const ordered_json doc = parse_json(plan_file(dir));
+  const ordered_json doc = read_json_object(plan_file(dir), kMadeAgain);
   for (const auto& [key, row] : doc.items()) {
     if (row.is_string()) plan[key] = row.get<std::string>();
   }
@@ -143,9 +131,9 @@ void add_validation(const RunReport& run, ReportInput* page) {
   const Dataset& val = *run.data->val;
   const int joints = val.schema().count();
   const std::vector<JointError> errors = joint_errors(val, *run.predictions);
-  page->outcomes = outcomes_by_joint(errors, joints, kThreshold);
+  page->outcomes = outcomes_by_joint(errors, joints, kPckThreshold);
   page->pck_curve = pck_curve(errors, joints, 0.5, 51);
-  const std::vector<PersonScore> ranked = rank_people(errors, kThreshold);
+  const std::vector<PersonScore> ranked = rank_people(errors, kPckThreshold);
   const PeopleChoice people = choose_people(ranked, run.config->report.worst);
   for (const PersonScore& score : people.worst) page->worst.push_back(person_found(run, score));
   for (const PersonScore& score : people.typical) page->typical.push_back(person_found(run, score));
@@ -176,7 +164,7 @@ void write_report(const RunReport& run) {
   add_validation(run, &page);
   add_inputs(run, &page);
   page.settings_toml = run.config->to_toml();
-  page.environment = environment_rows(parse_json(run.dir->path() / "env.json"));
+  page.environment = environment_rows(read_json_object(run.dir->path() / "env.json", kMadeAgain));
   engine::write_text(run.dir->path() / "report.html", report_html(page));
 }
 

@@ -16,13 +16,6 @@ namespace {
 /// What a joint's error is measured in, for a person; below 0: the person does not count.
 using Normaliser = std::function<double(const Person&)>;
 
-double torso(const Person& truth, const JointSchema& schema) {
-  if (schema.left_shoulder < 0 || schema.right_hip < 0) return -1;
-  const Joint& shoulder = truth.joints[static_cast<size_t>(schema.left_shoulder)];
-  const Joint& hip = truth.joints[static_cast<size_t>(schema.right_hip)];
-  return shoulder.labelled && hip.labelled ? std::hypot(shoulder.x - hip.x, shoulder.y - hip.y) : -1;
-}
-
 /// Joints right and scored, by kind.
 struct Tally {
   std::vector<int64_t> right, count;
@@ -59,6 +52,13 @@ Score score_of(const Tally& tally, Metric metric, double threshold) {
 }
 
 }  // namespace
+
+double torso(const Person& truth, const JointSchema& schema) {
+  if (schema.left_shoulder < 0 || schema.right_hip < 0) return -1;
+  const Joint& shoulder = truth.joints[static_cast<size_t>(schema.left_shoulder)];
+  const Joint& hip = truth.joints[static_cast<size_t>(schema.right_hip)];
+  return shoulder.labelled && hip.labelled ? std::hypot(shoulder.x - hip.x, shoulder.y - hip.y) : -1;
+}
 
 Score pck(const Dataset& dataset, const std::vector<Prediction>& predictions, double threshold) {
   const Tally tally = count_right(dataset, predictions, threshold,
@@ -129,7 +129,7 @@ Score score(const Dataset& dataset, const std::vector<Prediction>& predictions, 
             std::optional<double> threshold) {
   if (metric == Metric::Oks) return oks(dataset, predictions);
   if (metric == Metric::Pckh) return pckh(dataset, predictions, threshold.value_or(0.5));
-  return pck(dataset, predictions, threshold.value_or(0.2));
+  return pck(dataset, predictions, threshold.value_or(kPckThreshold));
 }
 
 Score mean_pose_pck(const Dataset& train, const Dataset& val, int input, double threshold) {

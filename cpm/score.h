@@ -28,8 +28,13 @@ struct Score {
   double mean_oks = 0;                   // OKS: over persons
 };
 
+/// PCK's threshold where nobody asks for another, and of validations during training.
+inline constexpr double kPckThreshold = 0.2;
 /// 0.50, 0.55, ..., 0.95.
 std::vector<double> oks_thresholds();
+
+/// |left shoulder - right hip|, what PCK measures errors in, pixels; -1 where one of them has no label.
+double torso(const Person& truth, const JointSchema& schema);
 
 // `predictions` are in the data set's order.
 

@@ -4,15 +4,9 @@
 
 #include <exception>
 
+#include "engine/runtime/clock.h"
+
 namespace cpm {
-
-namespace {
-
-double seconds_between(std::chrono::steady_clock::time_point a, std::chrono::steady_clock::time_point b) {
-  return std::chrono::duration<double>(b - a).count();
-}
-
-}  // namespace
 
 void TrainReport::write(const TrainOutcome& outcome, const std::string& state, bool beliefs) {
   const auto start = Clock::now();
@@ -22,8 +16,8 @@ void TrainReport::write(const TrainOutcome& outcome, const std::string& state, b
   report.predictions = &validation_->predictions();
   report.predictor = beliefs ? validation_->predictor() : nullptr;
   write_report(report);
+  took_ = engine::seconds_since(start);
   written_ = Clock::now();
-  took_ = seconds_between(start, written_);
 }
 
 void TrainReport::try_to_write(const TrainOutcome& outcome, const std::string& state, bool beliefs) {
@@ -36,7 +30,7 @@ void TrainReport::try_to_write(const TrainOutcome& outcome, const std::string& s
 
 void TrainReport::while_training(const TrainOutcome& outcome) {
   constexpr double kShare = 0.05;
-  if (!parts_.data->val || took_ > kShare * seconds_between(written_, Clock::now())) return;
+  if (!parts_.data->val || took_ > kShare * engine::seconds_since(written_)) return;
   try_to_write(outcome,
                fmt::format("Training goes on: this was written after step {} of {}.", outcome.steps, total_),
                true);

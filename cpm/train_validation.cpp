@@ -11,7 +11,8 @@ TrainValidation::TrainValidation(const Config& config, const TrainData& data, Tr
 
 void TrainValidation::prepare() {
   if (!data_->val || predictor_) return;
-  mean_pose_ = mean_pose_pck(*data_->train, *data_->val, static_cast<int>(config_->data.input), 0.2).mean;
+  mean_pose_ =
+      mean_pose_pck(*data_->train, *data_->val, static_cast<int>(config_->data.input), kPckThreshold).mean;
   predictor_ = std::make_unique<StepRunner>(*net_->model, net_->device.exec);
   predictor_->follow(net_->rows, [this](const std::string& text) { console_->warn(text); });
   predictor_->prepare(validation_shapes(*config_), {}, false);
@@ -27,7 +28,7 @@ void TrainValidation::run(const RunDir& dir, int64_t step, bool last) {
   const int stage = period_of(net_->periods, step).supervision.last();  // later ones have not learned yet
   predictions_ = predict(*predictor_, *net_->model, *data_->val,
                          {.input = static_cast<int>(config_->data.input), .stage = stage});
-  result_ = pck(*data_->val, predictions_, 0.2);
+  result_ = pck(*data_->val, predictions_, kPckThreshold);
   console_->line(fmt::format(
       "step {}  validation PCK@0.2 {:.3f} over {} joints{} (mean pose {:.3f})", step, result_->mean,
       result_->count, stage < config_->model.stages ? fmt::format(" by stage {}", stage) : "", *mean_pose_));

@@ -19,19 +19,17 @@
 #include "cpm/train_validation.h"
 #include "cpm/validations.h"
 #include "engine/io/file.h"
+#include "engine/runtime/clock.h"
 
 namespace cpm {
 
+using engine::seconds_since;
 using kernels::Error;
 using kernels::ExitCode;
 
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 class Trainer {
  public:

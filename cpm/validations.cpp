@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cpm/config.h"
+#include "cpm/json_file.h"
 #include "cpm/pictures.h"
 #include "engine/io/file.h"
 
@@ -18,7 +19,6 @@ using nlohmann::ordered_json;
 
 namespace {
 
-constexpr uint64_t kMostJsonBytes = uint64_t{16} << 20;
 constexpr const char* kPrefix = "step-";
 
 ordered_json score_object(const Score& result, const JointSchema& schema) {
@@ -58,20 +58,15 @@ std::vector<std::pair<int64_t, fs::path>> folders(const fs::path& run) {
 }
 
 Validation read_one(int64_t step, const fs::path& file) {
-  const ordered_json doc = ordered_json::parse(engine::read_text(file, kMostJsonBytes), nullptr, false);
-  const auto refuse = [&](const std::string& what, const std::string& expected, const std::string& got) {
-    throw kernels::Error(kernels::ExitCode::BadData,
-                         {.where = file.string(),
-                          .what = what,
-                          .expected = expected,
-                          .got = got,
-                          .hint = "remove the file; training on writes the next one"});
-  };
-  if (doc.is_discarded() || !doc.is_object())
-    refuse("not a JSON object", "what cpm-train wrote", doc.is_discarded() ? "no JSON" : doc.type_name());
+  const std::string hint = "remove the file; training on writes the next one";
+  const ordered_json doc = read_json_object(file, hint);
   const auto mean = doc.find("mean");
   if (mean == doc.end() || !mean->is_number()) {
-    refuse("the key mean is missing or wrong", "a number", mean == doc.end() ? "none" : mean->type_name());
+    throw kernels::Error(kernels::ExitCode::BadData, {.where = file.string(),
+                                                      .what = "the key mean is missing or wrong",
+                                                      .expected = "a number",
+                                                      .got = mean == doc.end() ? "none" : mean->type_name(),
+                                                      .hint = hint});
   }
   const auto number = [](const ordered_json& value) {
     return value.is_number() ? value.get<double>() : std::numeric_limits<double>::quiet_NaN();

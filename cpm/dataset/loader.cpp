@@ -14,6 +14,7 @@
 #include <mutex>
 #include <thread>
 
+#include "engine/runtime/clock.h"
 #include "engine/runtime/random.h"
 #include "kernels/base/error.h"
 
@@ -91,10 +92,6 @@ class DatasetSource : public BatchSource {
   const LoaderOptions options_;
 };
 
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
 class Pooled : public DatasetSource {
  public:
   Pooled(const Dataset& dataset, const LoaderOptions& options)
@@ -103,7 +100,7 @@ class Pooled : public DatasetSource {
   Batch next(int64_t step) override {
     const auto start = std::chrono::steady_clock::now();
     Batch batch = order_.make(step, options_.pool);
-    waited_ += seconds_since(start);
+    waited_ += engine::seconds_since(start);
     return batch;
   }
 
@@ -138,7 +135,7 @@ class Loader : public DatasetSource {
     Made made = std::move(shelf_.extract(step).mapped());
     wanted_ = step + 1;
     room_.notify_all();
-    waited_ += seconds_since(start);
+    waited_ += engine::seconds_since(start);
     if (made.error) std::rethrow_exception(made.error);
     return std::move(made.batch);
   }
