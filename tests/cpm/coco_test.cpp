@@ -4,8 +4,8 @@
 #include <nlohmann/json.hpp>
 
 #include "cpm/dataset/dataset.h"
-#include "engine/io/file.h"
 #include "tests/cpm/dataset_support.h"
+#include "tests/cpm/people_file.h"
 #include "tests/support/catch.h"
 
 using nlohmann::json;
@@ -50,17 +50,11 @@ json sample() {
 }
 
 cpm::DataSpec spec_of(const TempFolder& folder, const json& file) {
-  engine::write_text(folder / "people.json", file.dump());
-  return cpm::parse_data_spec("coco:" + (folder / "people.json").string() + "," + folder.path().string());
+  return tests::people_spec("coco", folder, file.dump());
 }
 
 tests::Thrown refused(const json& file) {
-  const TempFolder folder;
-  const cpm::DataSpec spec = spec_of(folder, file);
-  const auto error = thrown_by([&] { cpm::open_dataset(spec); });
-  CHECK(error.code == kernels::ExitCode::BadData);
-  CHECK(says(error, "people.json"));
-  return error;
+  return tests::refused_people("coco", file.dump());
 }
 
 }  // namespace

@@ -3,14 +3,13 @@
 #include <nlohmann/json.hpp>
 
 #include "cpm/dataset/dataset.h"
-#include "engine/io/file.h"
 #include "tests/cpm/dataset_support.h"
+#include "tests/cpm/people_file.h"
 #include "tests/support/catch.h"
 
 using nlohmann::json;
 using tests::says;
 using tests::TempFolder;
-using tests::thrown_by;
 
 namespace {
 
@@ -45,17 +44,11 @@ json hrnet(const std::string& image, int shift) {
 }
 
 cpm::DataSpec spec_of(const TempFolder& folder, const json& file) {
-  engine::write_text(folder / "people.json", file.dump());
-  return cpm::parse_data_spec("mpii:" + (folder / "people.json").string() + "," + folder.path().string());
+  return tests::people_spec("mpii", folder, file.dump());
 }
 
 tests::Thrown refused(const json& file) {
-  const TempFolder folder;
-  const cpm::DataSpec spec = spec_of(folder, file);
-  const auto error = thrown_by([&] { cpm::open_dataset(spec); });
-  CHECK(error.code == kernels::ExitCode::BadData);
-  CHECK(says(error, "people.json"));
-  return error;
+  return tests::refused_people("mpii", file.dump());
 }
 
 void check_person(const cpm::Person& person, int shift) {
